@@ -1,0 +1,22 @@
+"""A tiny tape-based autograd engine over NumPy or CuPy, LSTMs built from its ops, and pictures of what they compute.
+
+>>> import tinygrad_lstm as tg
+>>> x = tg.asarray([[1.0, 2.0]])
+>>> w = tg.asarray([[0.5], [-0.5]], requires_grad=True)
+>>> loss = tg.sum(tg.square(x @ w))
+>>> loss.backward()
+>>> w.grad
+Tensor([[-1.],
+        [-2.]])
+"""
+
+from . import ops
+from .autodiff import grad, gradcheck
+from .ops import *
+from .primitive import Binary, Primitive, Unary, Variadic
+from .tape import Tape, no_grad, scope
+from .tensor import Tensor, asarray
+
+__version__ = "0.1.0"
+
+__all__ = ["Binary", "Primitive", "Tape", "Tensor", "Unary", "Variadic", "asarray", "grad", "gradcheck", "no_grad", "scope", *ops.__all__]

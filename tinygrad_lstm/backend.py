@@ -1,0 +1,131 @@
+"""The array module under everything, chosen once from the environment.
+
+``TINYGRAD_LSTM_BACKEND`` is ``numpy`` (the default), ``cupy`` or ``auto`` (CuPy where it works, NumPy elsewhere).
+The rest of the package says ``xp`` and never names either; the few things in which they differ are functions here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import Any, TypeAlias
+
+import numpy
+
+VARIABLE = "TINYGRAD_LSTM_BACKEND"
+CHOICES = ("numpy", "cupy", "auto")
+
+Array: TypeAlias = Any
+"""A ``numpy.ndarray`` or a ``cupy.ndarray``, by the backend in use."""
+
+
+class BackendError(ImportError):
+    """The backend that was asked for cannot be had; the message says what was found and what to install."""
+
+
+def _cupy() -> Any:
+    """Return the module ``cupy`` if it is installed and finds a GPU, else raise `BackendError`."""
+    try:
+        import cupy
+    except ImportError:
+        raise BackendError(
+            f"{VARIABLE}=cupy asks for CuPy, which is not installed: pip install 'tinygrad-lstm[cuda12]' or "
+            "'tinygrad-lstm[cuda13]', by your CUDA driver (nvidia-smi names it), or set it to numpy."
+        ) from None
+    try:
+        count, reason = cupy.cuda.runtime.getDeviceCount(), "the driver lists none"
+    except Exception as error:  # the class of the driver's error is CuPy's own and differs by version
+        count, reason = 0, str(error)
+    if count == 0:
+        raise BackendError(
+            f"{VARIABLE}=cupy asks for a GPU, but CuPy {cupy.__version__} found none ({reason}): install the NVIDIA "
+            "driver on a machine that has one, or set it to numpy."
+        )
+    return cupy
+
+
+def _choose(asked: str) -> tuple[str, Any]:
+    """Return the name and the module of the backend that was asked for."""
+    if asked not in CHOICES:
+        raise BackendError(f"{VARIABLE}={asked} is not a backend: set it to one of {', '.join(CHOICES)}.")
+    if asked == "numpy":
+        return "numpy", numpy
+    try:
+        return "cupy", _cupy()
+    except BackendError:
+        if asked == "cupy":
+            raise
+        return "numpy", numpy
+
+
+name: str
+xp: Any
+name, xp = _choose(os.environ.get(VARIABLE) or "numpy")
+
+ndarray: Any = xp.ndarray
+"""The array class of the backend."""
+
+Scalar = numpy.generic
+"""NumPy's scalars: what its functions return for arrays without axes, where CuPy returns an array."""
+
+rng = numpy.random.default_rng()
+"""The generator of parameters and data, on the host: one seed gives the same numbers on every backend."""
+
+device_rng: Any = xp.random.default_rng()
+"""The generator of what is too large and too frequent to be sent to the device, as the masks of dropout."""
+
+
+def generator(value: int) -> numpy.random.Generator:
+    """Return a random generator of its own on the host."""
+    return numpy.random.default_rng(value)
+
+
+def seed(value: int) -> None:
+    """Start both random generators anew, so that what follows can be repeated."""
+    global rng, device_rng
+    rng = numpy.random.default_rng(value)
+    device_rng = xp.random.default_rng(value)
+
+
+def to_host(array: Array) -> numpy.ndarray[Any, Any]:
+    """Return the array in host memory, as NumPy's; NumPy's own arrays come back as they are."""
+    return array if name == "numpy" else xp.asnumpy(array)  # type: ignore[no-any-return]
+
+
+def to_device(data: Any) -> Array:
+    """Return numbers, nested sequences of them, or an array from either side, as an array of the backend."""
+    return data if isinstance(data, ndarray) else xp.asarray(data)
+
+
+def array_text(array: Array, prefix: str) -> str:
+    """Return the elements as NumPy prints them, indented to stand behind ``prefix``."""
+    return numpy.array2string(to_host(array), separator=", ", prefix=prefix, threshold=200)
+
+
+def device_name() -> str:
+    """Return the name of the device that holds the arrays: ``cpu``, or the GPU's own."""
+    if name == "numpy":
+        return "cpu"
+    return str(xp.cuda.runtime.getDeviceProperties(xp.cuda.Device().id)["name"].decode())
+
+
+def quiet() -> contextlib.AbstractContextManager[Any]:
+    """Return a context in which divisions by zero and overflows warn nobody; their values are what IEEE says."""
+    return xp.errstate(all="ignore")  # type: ignore[no-any-return]
+
+
+def scatter_add(buffer: Array, index: Any, values: Array) -> None:
+    """Add ``values`` into ``buffer[index]`` in place, as often as an index array names a place."""
+    if name == "numpy" and isinstance(index, numpy.ndarray) and index.dtype.kind in "iu" and index.size > 0:
+        _add_rows(buffer, index.reshape(-1), values.reshape(index.size, *buffer.shape[1:]))
+    else:
+        xp.add.at(buffer, index, values)
+
+
+def _add_rows(buffer: Array, rows: Array, values: Array) -> None:
+    """Add row by row, equal rows summed first: several times as fast as ``numpy.add.at``."""
+    rows = numpy.where(rows < 0, rows + len(buffer), rows)
+    order = numpy.argsort(rows, kind="stable")
+    rows = rows[order]
+    starts = numpy.flatnonzero(numpy.concatenate([[True], rows[1:] != rows[:-1]]))
+    buffer[rows[starts]] += numpy.add.reduceat(values[order], starts, axis=0)

@@ -1,0 +1,19 @@
+"""Ops: functions of tensors with derivatives, one file a family.
+
+Arrays in give an array out, and any tensor in gives a tensor out; with a tensor that requires a gradient, the result is
+on the tape. Names follow the Python array API standard, and those it lacks follow PyTorch.
+"""
+
+from . import activations, creation, elementwise, indexing, linalg, losses, reductions, shape
+from .activations import *
+from .creation import *
+from .elementwise import *
+from .indexing import *
+from .linalg import *
+from .losses import *
+from .reductions import *
+from .shape import *
+
+FAMILIES = (creation, elementwise, reductions, shape, indexing, linalg, activations, losses)
+
+__all__ = [name for family in FAMILIES for name in family.__all__]

@@ -1,0 +1,85 @@
+"""Activations: the functions between a layer's products, and the normalised exponentials at a model's end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import backend
+from ..backend import Array, xp
+from ..primitive import Unary
+from ..tensor import Tensor
+from .elementwise import exp, where
+from .reductions import sum
+
+__all__ = ["dropout", "log_softmax", "relu", "sigmoid", "softmax"]
+
+LARGEST_EXPONENT = {"e": 11.0, "f": 88.0, "d": 709.0}
+"""How far exp can go in each element type without overflow; 1 / (1 + exp of it) is 0 to the last digit."""
+
+
+def _logistic(x: Array) -> Array:
+    e = xp.exp(xp.minimum(-x, LARGEST_EXPONENT[x.dtype.char]))
+    e += 1
+    return xp.reciprocal(e)
+
+
+def _softmax_forward(x: Array, axis: int) -> Array:
+    e = xp.exp(x - x.max(axis=axis, keepdims=True))
+    e /= e.sum(axis=axis, keepdims=True)
+    return e
+
+
+def _log_softmax_forward(x: Array, axis: int) -> Array:
+    shifted = x - x.max(axis=axis, keepdims=True)
+    shifted -= xp.log(xp.exp(shifted).sum(axis=axis, keepdims=True))
+    return shifted
+
+
+# fmt: off
+_sigmoid     = Unary("sigmoid",     _logistic,                  lambda g, y: g * y * (1 - y),           floating=True)
+_relu        = Unary("relu",        lambda x: xp.maximum(x, 0), lambda g, y: where(y > 0, g, 0))
+_softmax     = Unary("softmax",     _softmax_forward,
+                     lambda g, y, axis: y * (g - sum(g * y, axis=axis, keepdims=True)), params=("axis",), floating=True)
+_log_softmax = Unary("log_softmax", _log_softmax_forward,
+                     lambda g, y, axis: g - exp(y) * sum(g, axis=axis, keepdims=True),  params=("axis",), floating=True)
+_dropout     = Unary("dropout",     lambda x, mask: x * mask,   lambda g, mask: g * mask,               params=("mask",))
+# fmt: on
+
+
+def sigmoid(x: Tensor | Array, /) -> Tensor:
+    """Return the logistic function ``1 / (1 + exp(-x))``.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.sigmoid(tg.asarray([-100.0, 0.0, 100.0])).numpy().round(6)
+    array([0. , 0.5, 1. ], dtype=float32)
+    """
+    return _sigmoid(x)
+
+
+def relu(x: Tensor | Array, /) -> Tensor:
+    """Return ``max(x, 0)``; its derivative at 0 is 0, as in PyTorch."""
+    return _relu(x)
+
+
+def softmax(x: Tensor | Array, /, axis: int = -1) -> Tensor:
+    """Return ``exp(x)`` divided by its sum along an axis."""
+    return _softmax(x, axis)
+
+
+def log_softmax(x: Tensor | Array, /, axis: int = -1) -> Tensor:
+    """Return the logarithm of `softmax`, exact where that would be 0."""
+    return _log_softmax(x, axis)
+
+
+def dropout(x: Tensor | Array, /, p: float = 0.5) -> Tensor:
+    """Return ``x`` with each element set to 0 with probability ``p`` and the rest divided by ``1 - p``.
+
+    Raises
+    ------
+    ValueError
+        If ``p`` is not within 0 and 1.
+    """
+    if not 0 <= p <= 1:
+        raise ValueError(f"dropout: got p = {p}, wanted a probability between 0 and 1.")
+    kept: Any = backend.device_rng.random(x.shape, dtype=xp.float32) >= p
+    return _dropout(x, kept.astype(x.dtype) * (1 / (1 - p) if p < 1 else 0))

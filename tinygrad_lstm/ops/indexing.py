@@ -1,0 +1,156 @@
+"""Indexing: parts of a tensor, and the scatter that is their derivative.
+
+The cotangent of a part is mostly zeros, so it is not made dense: `Scatter` holds the part and its index, and the sweep
+writes all the parts of one tensor into one buffer. Taking ``xs[t]`` for every ``t`` costs what the sequence holds.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+from .. import backend
+from ..backend import Array, ndarray, xp
+from ..primitive import Unary, Variadic
+from ..tape import Deferred
+from ..tensor import Tensor, method
+from .shape import along, concat, counted, expand_dims
+
+__all__ = ["split", "take", "unstack"]
+
+
+class Scatter(Deferred):
+    """The cotangent ``g`` of ``x[index]``: zero in the rest of ``shape``."""
+
+    __slots__ = ("g", "index", "shape")
+
+    def __init__(self, g: Any, index: Any, shape: tuple[int, ...]) -> None:
+        self.g = g
+        self.index = index
+        self.shape = shape
+
+    @classmethod
+    def settle(cls, contributions: list[Scatter]) -> Any:
+        """Return zeros with every part added in its place."""
+        indices = tuple(part.index for part in contributions)
+        return _scatter([part.g for part in contributions], indices, contributions[0].shape)
+
+
+class Slab(Deferred):
+    """The cotangent ``g`` of what lies between two places along one axis of a ``shape``."""
+
+    __slots__ = ("axis", "g", "shape", "start", "stop")
+
+    def __init__(self, g: Any, axis: int, start: int, stop: int, shape: tuple[int, ...]) -> None:
+        self.g = g
+        self.axis = axis
+        self.start = start
+        self.stop = stop
+        self.shape = shape
+
+    @classmethod
+    def settle(cls, contributions: list[Slab]) -> Any:
+        """Return the slabs joined if they fill the axis, as those of a `split` do, else zeros with each one added."""
+        slabs = sorted(contributions, key=lambda slab: slab.start)
+        axis, shape = slabs[0].axis, slabs[0].shape
+        edges = [(slab.axis, slab.start) for slab in slabs] + [(axis, shape[axis])]
+        if edges == [(axis, 0)] + [(slab.axis, slab.stop) for slab in slabs]:
+            return concat([slab.g for slab in slabs], axis=axis)
+        indices = tuple(along(slab.axis, slice(slab.start, slab.stop)) for slab in slabs)
+        return _scatter([slab.g for slab in slabs], indices, shape)
+
+
+def _scattered(gs: list[Array], indices: tuple[Any, ...], shape: tuple[int, ...]) -> Array:
+    """Return zeros of a shape with each part added at its index."""
+    buffer = xp.zeros(shape, dtype=gs[0].dtype)
+    for g, index in zip(gs, indices, strict=True):
+        if _is_basic(index):
+            buffer[index] += g
+        else:
+            backend.scatter_add(buffer, index, g)
+    return buffer
+
+
+# fmt: off
+_getitem = Unary("getitem", lambda x, index: x[index],
+                 lambda g, index, shape: Scatter(g, index, shape), params=("index",))
+_row     = Unary("getitem", lambda x, index: x[index],
+                 lambda g, index, shape: Slab(expand_dims(g, 0), 0, index, index + 1, shape), params=("index",))
+_slab    = Unary("split",   lambda x, axis, start, stop: x[along(axis, slice(start, stop))],
+                 lambda g, shape, axis, start, stop: Slab(g, axis, start, stop, shape), params=("axis", "start", "stop"))
+_scatter = Variadic("scatter", _scattered, lambda g, indices: [g[index] for index in indices],
+                    params=("indices", "shape"))
+# fmt: on
+
+
+def _is_basic(index: Any) -> bool:
+    """Tell whether an index names each place at most once for sure: ints, slices, new axes, an ellipsis."""
+    parts = index if type(index) is tuple else (index,)
+    return all(part is None or part is Ellipsis or type(part) in (int, slice) for part in parts)
+
+
+def _plain(index: Any) -> Any:
+    """Return an index without tensors and lists in it: arrays of the backend, ints, slices, None and ellipses."""
+    if type(index) is tuple:
+        return tuple(map(_plain, index))
+    if type(index) is Tensor:
+        index = index.data
+    elif isinstance(index, list):
+        index = xp.asarray(index, dtype=None if index else int)
+    elif hasattr(index, "__index__") and not isinstance(index, (bool, ndarray)):
+        return int(index)
+    if isinstance(index, ndarray) and index.dtype.kind not in "iub":
+        raise IndexError(f"getitem: got an index of {index.dtype}, wanted integers or bools.")
+    return index
+
+
+@method("__getitem__")
+def _take_part(x: Tensor, index: Any) -> Tensor:
+    """Return a part of a tensor, by ints, slices, None, ``...``, and tensors of integers or bools."""
+    if type(index) is not int:
+        index = _plain(index)
+    try:
+        if type(index) is int and x.ndim > 0 and -x.shape[0] <= index < x.shape[0]:
+            return _row(x, index % x.shape[0])
+        return _getitem(x, index)
+    except IndexError as error:
+        raise IndexError(f"getitem: got an index that does not fit shape {x.shape}: {error}.") from None
+
+
+def take(x: Tensor | Array, indices: Tensor | Array, /, *, axis: int = 0) -> Tensor:
+    """Return the parts of ``x`` at integer indices along an axis.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.take(tg.asarray([10, 20, 30]), tg.asarray([2, 0]))
+    Tensor([30, 10])
+    """
+    index = _plain(indices)
+    if not isinstance(index, ndarray) or index.dtype.kind not in "iu":
+        raise TypeError(f"take: got indices {index!r}, wanted an array of integers.")
+    axis = counted("take", axis, x.ndim)
+    return _getitem(x, index if axis == 0 else along(axis, index))
+
+
+def split(x: Tensor | Array, sections: int | Sequence[int], /, *, axis: int = 0) -> list[Tensor]:
+    """Return ``x`` cut along an axis: into so many equal parts, or into parts of the lengths given.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.split(tg.arange(6), 3)
+    [Tensor([0, 1]), Tensor([2, 3]), Tensor([4, 5])]
+    """
+    axis = counted("split", axis, x.ndim)
+    length = x.shape[axis]
+    if isinstance(sections, int):
+        sections = [length // sections] * sections if sections > 0 else []
+    if sum(sections) != length:
+        raise ValueError(f"split: got parts {list(sections)} of axis {axis}, wanted them to add up to {length}.")
+    stops = list(itertools.accumulate(sections))
+    return [_slab(x, axis, stop - n, stop) for n, stop in zip(sections, stops, strict=True)]
+
+
+def unstack(x: Tensor | Array, /, *, axis: int = 0) -> tuple[Tensor, ...]:
+    """Return the parts of ``x`` along an axis, without that axis."""
+    axis = counted("unstack", axis, x.ndim)
+    rows = _row if axis == 0 else lambda x, i: _getitem(x, along(axis, i))
+    return tuple(rows(x, i) for i in range(x.shape[axis]))

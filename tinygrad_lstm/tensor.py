@@ -1,0 +1,368 @@
+"""Tensors: an array, and the place on the tape where it was computed.
+
+The operators and methods that every Python user types (``x @ y``, ``x.sum(axis=0)``, ``x.T``) are bound by `method`
+where each op is defined; here stands what a tensor is without them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+from . import backend
+from .backend import Array, ndarray, xp
+from .tape import Leaf, Node, sweep
+
+__all__ = ["Axis", "DType", "Operand", "Tensor", "asarray", "float32", "method", "wrap"]
+
+Operand: TypeAlias = "Tensor | Array | float"
+"""What an op takes: a tensor, an array of the backend, or a number."""
+
+Axis: TypeAlias = "int | tuple[int, ...] | None"
+"""One axis, several, or None for all."""
+
+DType: TypeAlias = Any
+
+float32 = xp.dtype("float32")
+
+PLAIN_DTYPES = (float32, xp.dtype("int64"), xp.dtype("bool"))
+"""The types that Python's own numbers become: a printed tensor need not name them."""
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Tensor:
+    """An array that remembers how it was computed.
+
+    Make one with `asarray`, `zeros`, `ones` and their kin; ops on tensors give tensors.
+
+    Parameters
+    ----------
+    data
+        Numbers, nested sequences of them, an array of NumPy or of the backend, or a tensor.
+    dtype
+        The element type; by default what ``data`` has, with Python's floats taken as float32.
+    requires_grad
+        Ask for the gradient with respect to this tensor; only floating point can.
+
+    Examples
+    --------
+    >>> import tinygrad_lstm as tg
+    >>> x = tg.asarray([1.0, 2.0, 3.0], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    Tensor([2., 4., 6.])
+    """
+
+    __slots__ = ("__weakref__", "_name", "data", "node")
+
+    __array_ufunc__ = None  # so that NumPy's operators leave `array * tensor` to us
+    __array_priority__ = 1000  # the same word to CuPy
+
+    data: Array
+    node: Node | Leaf | None
+
+    def __init__(self, data: Any, dtype: DType = None, requires_grad: bool = False) -> None:
+        self.data = _as_array(data, dtype)
+        self.node = None
+        if requires_grad:
+            self.requires_grad = True
+
+    # What it is
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The lengths of the axes."""
+        return self.data.shape  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> DType:
+        """The element type, a ``numpy.dtype``."""
+        return self.data.dtype
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self.data.ndim  # type: ignore[no-any-return]
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return self.data.size  # type: ignore[no-any-return]
+
+    @property
+    def device(self) -> str:
+        """The device that holds the data: ``cpu`` or the GPU's name."""
+        return backend.device_name()
+
+    def __len__(self) -> int:
+        if self.ndim == 0:
+            raise TypeError("len: got a tensor of shape (), wanted at least one axis.")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[index] for index in range(len(self)))
+
+    # Its place on the tape
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether a derivative of this tensor, or through it, can be asked for."""
+        return self.node is not None
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        if isinstance(self.node, Node):
+            raise RuntimeError(f"requires_grad: got the result of {self.node.name}, wanted a leaf; detach() makes one.")
+        if wanted and self.dtype.kind != "f":
+            raise TypeError(f"requires_grad: got a tensor of {self.dtype}, wanted floating point.")
+        if wanted and self.node is None:
+            self.node = Leaf(self.shape, self.dtype, self.name)
+        elif not wanted:
+            self.node = None
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that `backward` left at this leaf, or None."""
+        grad = self.node.grad if isinstance(self.node, Leaf) else None
+        return grad if grad is None or type(grad) is Tensor else wrap(grad, None)
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if not isinstance(self.node, Leaf):
+            raise RuntimeError("grad: got a tensor that is no leaf with requires_grad, so it holds no gradient.")
+        if value is not None and value.shape != self.shape:
+            raise ValueError(f"grad: got shape {value.shape}, wanted {self.shape}.")
+        self.node.grad = value
+
+    @property
+    def name(self) -> str | None:
+        """The name given by `named`, which pictures, tables and errors show."""
+        return getattr(self, "_name", None) if self.node is None else self.node.label
+
+    def named(self, name: str) -> Tensor:
+        """Give the tensor a name and return it.
+
+        >>> import tinygrad_lstm as tg
+        >>> tg.ones((2,)).named("h").name
+        'h'
+        """
+        if self.node is None:
+            self._name = name
+        else:
+            self.node.label = name
+        return self
+
+    def detach(self) -> Tensor:
+        """Return the same data, cut off from the tape."""
+        return wrap(self.data, None)
+
+    def backward(self, gradient: Tensor | None = None, *, retain_graph: bool = False, create_graph: bool = False) -> None:
+        """Add the gradient of this tensor to ``grad`` of every leaf it was computed from.
+
+        Parameters
+        ----------
+        gradient
+            The cotangent to start from, of this tensor's shape; 1 for a scalar.
+        retain_graph
+            Keep the graph, so that it can be differentiated again.
+        create_graph
+            Record the sweep itself, so that the gradients can be differentiated; keeps the graph too.
+
+        Raises
+        ------
+        RuntimeError
+            If nothing was recorded, or the graph was swept before, or a leaf was changed since.
+        ValueError
+            If this is no scalar and no gradient is given, or one of another shape.
+        """
+        root = (self.recorded("backward"), self.cotangent(gradient, create_graph, "backward"))
+        with backend.quiet():
+            sweep([root], Leaf.accumulate, retain_graph=retain_graph or create_graph)
+
+    def recorded(self, op: str) -> Node | Leaf:
+        """Return the node, or say that there is none."""
+        if self.node is None:
+            raise RuntimeError(
+                f"{op}: nothing was recorded for this tensor of shape {self.shape}: no argument of it requires a "
+                "gradient, or it was computed under no_grad."
+            )
+        return self.node
+
+    def cotangent(self, gradient: Tensor | Array | None, recorded: bool, op: str) -> Any:
+        """Return what a sweep from here starts with: a tensor if the sweep is to be recorded, else an array."""
+        if gradient is None:
+            if self.size != 1:
+                raise ValueError(f"{op}: got a tensor of shape {self.shape} and no gradient, wanted a scalar or both.")
+            value = xp.ones(self.shape, dtype=self.dtype)
+            return wrap(value, None) if recorded else value
+        gradient = asarray(gradient)
+        if gradient.shape != self.shape:
+            raise ValueError(f"{op}: got a gradient of shape {gradient.shape}, wanted {self.shape}.")
+        if gradient.dtype != self.dtype:
+            gradient = wrap(gradient.data.astype(self.dtype), None) if not recorded else gradient.astype(self.dtype)
+        return gradient if recorded else gradient.data
+
+    def assign_(self, value: Tensor | Array) -> Tensor:
+        """Change a leaf's value in place; graphs made from the old value can no longer be differentiated.
+
+        Raises
+        ------
+        RuntimeError
+            If this tensor is the result of an op.
+        ValueError
+            If the shape differs.
+        """
+        if isinstance(self.node, Node):
+            raise RuntimeError(f"assign_: got the result of {self.node.name}, wanted a leaf.")
+        value = asarray(value).data
+        if value.shape != self.shape:
+            raise ValueError(f"assign_: got shape {value.shape}, wanted {self.shape}.")
+        self.data[...] = value
+        if self.node is not None:
+            self.node.restamp()
+        return self
+
+    # Out to Python
+
+    def numpy(self) -> Any:
+        """Return the data as a NumPy array in host memory, sharing it where it is there already.
+
+        Raises
+        ------
+        RuntimeError
+            If the tensor is recorded: an array would silently lose the gradient.
+        """
+        if self.node is not None:
+            raise RuntimeError("numpy: got a tensor that requires a gradient, which an array cannot carry; detach() it.")
+        return backend.to_host(self.data)
+
+    def item(self) -> Any:
+        """Return the only element as a Python number."""
+        if self.size != 1:
+            raise ValueError(f"item: got a tensor of shape {self.shape}, wanted one element.")
+        return self.data.item()
+
+    def tolist(self) -> Any:
+        """Return the data as nested lists of Python numbers."""
+        return self.data.tolist()
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __bool__(self) -> bool:
+        return bool(self.item())
+
+    def __index__(self) -> int:
+        if self.dtype.kind not in "iu":
+            raise TypeError(f"index: got a tensor of {self.dtype}, wanted an integer.")
+        return int(self.item())
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if self.ndim == 0 and spec else format(str(self), spec)
+
+    def __repr__(self) -> str:
+        text = backend.array_text(self.data, prefix="Tensor(")
+        if self.dtype not in PLAIN_DTYPES:
+            text += f", dtype={self.dtype}"
+        if isinstance(self.node, Leaf):
+            text += ", requires_grad=True"
+        elif self.node is not None:
+            text += f", op={self.node.name}"
+        return f"Tensor({text})"
+
+    __hash__ = object.__hash__
+
+    if TYPE_CHECKING:  # bound by `method` next to each op, in the rooms above
+
+        @property
+        def T(self) -> Tensor: ...
+        @property
+        def mT(self) -> Tensor: ...
+        def __add__(self, other: Operand) -> Tensor: ...
+        def __radd__(self, other: Operand) -> Tensor: ...
+        def __sub__(self, other: Operand) -> Tensor: ...
+        def __rsub__(self, other: Operand) -> Tensor: ...
+        def __mul__(self, other: Operand) -> Tensor: ...
+        def __rmul__(self, other: Operand) -> Tensor: ...
+        def __truediv__(self, other: Operand) -> Tensor: ...
+        def __rtruediv__(self, other: Operand) -> Tensor: ...
+        def __pow__(self, other: Operand) -> Tensor: ...
+        def __rpow__(self, other: Operand) -> Tensor: ...
+        def __matmul__(self, other: Tensor | Array) -> Tensor: ...
+        def __rmatmul__(self, other: Tensor | Array) -> Tensor: ...
+        def __neg__(self) -> Tensor: ...
+        def __pos__(self) -> Tensor: ...
+        def __abs__(self) -> Tensor: ...
+        def __invert__(self) -> Tensor: ...
+        def __and__(self, other: Operand) -> Tensor: ...
+        def __or__(self, other: Operand) -> Tensor: ...
+        def __xor__(self, other: Operand) -> Tensor: ...
+        def __eq__(self, other: object) -> Tensor: ...  # type: ignore[override]
+        def __ne__(self, other: object) -> Tensor: ...  # type: ignore[override]
+        def __lt__(self, other: Operand) -> Tensor: ...
+        def __le__(self, other: Operand) -> Tensor: ...
+        def __gt__(self, other: Operand) -> Tensor: ...
+        def __ge__(self, other: Operand) -> Tensor: ...
+        def __getitem__(self, index: Any) -> Tensor: ...
+        def astype(self, dtype: DType) -> Tensor: ...
+        def sum(self, axis: Axis = None, keepdims: bool = False) -> Tensor: ...
+        def mean(self, axis: Axis = None, keepdims: bool = False) -> Tensor: ...
+        def max(self, axis: Axis = None, keepdims: bool = False) -> Tensor: ...
+        def min(self, axis: Axis = None, keepdims: bool = False) -> Tensor: ...
+        def argmax(self, axis: int | None = None, keepdims: bool = False) -> Tensor: ...
+        def all(self, axis: Axis = None, keepdims: bool = False) -> Tensor: ...
+        def any(self, axis: Axis = None, keepdims: bool = False) -> Tensor: ...
+        def reshape(self, *shape: Any) -> Tensor: ...
+
+
+def wrap(value: Array, node: Node | Leaf | None) -> Tensor:
+    """Return a tensor of an array and its node, by the short way: nothing is checked or copied."""
+    tensor = _new(Tensor)
+    tensor.data = value if type(value) is ndarray else xp.asarray(value)
+    tensor.node = node
+    return tensor
+
+
+_new = object.__new__
+
+
+def _as_array(data: Any, dtype: DType) -> Array:
+    """Return data of any accepted kind as an array of the backend, Python's floats as float32."""
+    if isinstance(data, Tensor):
+        data = data.data
+    array = backend.to_device(data)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"asarray: got elements of {array.dtype}, wanted real numbers or bools.")
+    if dtype is not None:
+        return array.astype(dtype, copy=False)
+    return array if hasattr(data, "dtype") or array.dtype.kind != "f" else array.astype(float32)
+
+
+def asarray(obj: Any, *, dtype: DType = None, requires_grad: bool = False) -> Tensor:
+    """Return a tensor of numbers, nested sequences, an array of NumPy or of the backend, or a tensor.
+
+    Data is shared where it can be; a tensor comes back as it is where nothing is asked of it.
+
+    >>> asarray([[1, 2], [3, 4]]).shape
+    (2, 2)
+    """
+    if type(obj) is Tensor and dtype is None and not requires_grad:
+        return obj
+    return Tensor(obj, dtype, requires_grad)
+
+
+def method(*names: str, reflected: str | None = None) -> Callable[[F], F]:
+    """Make a public function a method (or operator) of `Tensor` too, under the names given."""
+
+    def bind(function: F) -> F:
+        for name in names:
+            setattr(Tensor, name, function)
+        if reflected is not None:
+            setattr(Tensor, reflected, lambda self, other: function(other, self))
+        return function
+
+    return bind
