@@ -1,0 +1,7 @@
+"""Modules: layers and recurrent networks, named as in `torch.nn`."""
+
+from . import init
+from .containers import *
+from .layers import *
+from .module import *
+from .recurrent import *

@@ -1,0 +1,90 @@
+"""Layers without memory: linear, embedding, dropout."""
+
+from __future__ import annotations
+
+import math
+
+from ..ops import dropout, linear, take
+from ..tensor import Tensor
+from .init import normal, uniform
+from .module import Module
+
+__all__ = ["Dropout", "Embedding", "Linear"]
+
+
+class Linear(Module):
+    """Apply ``y = x @ weight.T + bias``.
+
+    Parameters
+    ----------
+    in_features, out_features
+        The length of the last axis, before and after.
+    bias
+        Whether there is a bias.
+
+    Attributes
+    ----------
+    weight
+        Shape (out_features, in_features); drawn from U(-k, k) with k = 1 / sqrt(in_features), as in PyTorch.
+    bias
+        Shape (out_features,), drawn likewise; None without.
+
+    Examples
+    --------
+    >>> import tinygrad_lstm as tg
+    >>> tg.nn.Linear(3, 2)(tg.ones((4, 3))).shape
+    (4, 2)
+    """
+
+    def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
+        bound = 1 / math.sqrt(in_features) if in_features else 0.0
+        self.weight = uniform(out_features, in_features, bound=bound)
+        self.bias = uniform(out_features, bound=bound) if bias else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the output of shape (..., out_features) for one of shape (..., in_features)."""
+        return linear(x, self.weight, self.bias)
+
+
+class Embedding(Module):
+    """Look up a vector for each integer.
+
+    Parameters
+    ----------
+    num_embeddings
+        How many integers there are, from 0.
+    embedding_dim
+        The length of a vector.
+
+    Attributes
+    ----------
+    weight
+        The vectors, shape (num_embeddings, embedding_dim), drawn from N(0, 1).
+
+    Examples
+    --------
+    >>> import tinygrad_lstm as tg
+    >>> tg.nn.Embedding(10, 4)(tg.asarray([[1, 2, 3]])).shape
+    (1, 3, 4)
+    """
+
+    def __init__(self, num_embeddings: int, embedding_dim: int) -> None:
+        self.weight = normal(num_embeddings, embedding_dim)
+
+    def forward(self, indices: Tensor) -> Tensor:
+        """Return vectors of shape (..., embedding_dim) for integers of shape (...)."""
+        return take(self.weight, indices, axis=0)
+
+
+class Dropout(Module):
+    """Set elements to 0 with probability ``p`` in training, and divide the rest by ``1 - p``; do nothing in evaluation.
+
+    Source: Hinton et al., "Improving neural networks by preventing co-adaptation of feature detectors", 2012.
+    """
+
+    def __init__(self, p: float = 0.5) -> None:
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the input, thinned out in training."""
+        return dropout(x, self.p) if self.training and self.p > 0 else x
