@@ -109,9 +109,18 @@ def device_name() -> str:
     return str(xp.cuda.runtime.getDeviceProperties(xp.cuda.Device().id)["name"].decode())
 
 
+def library() -> str:
+    """Return the array module and what multiplies matrices under it, with their versions."""
+    if name == "numpy":
+        blas = numpy.show_config(mode="dicts")["Build Dependencies"]["blas"]  # type: ignore[call-overload, index]
+        return f"numpy {numpy.__version__}, BLAS {blas.get('name')} {blas.get('version')}"
+    version = xp.cuda.runtime.runtimeGetVersion()
+    return f"cupy {xp.__version__}, cuBLAS of CUDA {version // 1000}.{version % 1000 // 10}"
+
+
 def quiet() -> contextlib.AbstractContextManager[Any]:
-    """Return a context in which divisions by zero and overflows warn nobody; their values are what IEEE says."""
-    return xp.errstate(all="ignore")  # type: ignore[no-any-return]
+    """Return a context in which divisions by zero and overflows warn nobody, as they never do on a GPU."""
+    return numpy.errstate(all="ignore") if name == "numpy" else contextlib.nullcontext()
 
 
 def scatter_add(buffer: Array, index: Any, values: Array) -> None:

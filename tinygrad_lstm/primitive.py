@@ -13,7 +13,7 @@ Tensor([0.25, 0.25])
 
 from __future__ import annotations
 
-import functools
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -73,8 +73,14 @@ class Primitive:
         self.pass_deferred = pass_deferred
         names = (*self.args, "y", *params, "shape", "dtype")
         wanted = [_wanted(derivative, names) for derivative in derivatives]
-        self.rules = tuple(map(_rule, derivatives, wanted, [len(self.args) + 1] * len(wanted)))
-        self.uses = tuple(frozenset(indices) for indices in wanted)
+        self.rules = tuple(_rule(d, places, len(self.args) + 1) for d, places in zip(derivatives, wanted, strict=True))
+        self.uses = tuple(map(frozenset, wanted))
+        self.kept = {needs: self._kept(needs) for needs in itertools.product((False, True), repeat=len(self.args))}
+
+    def _kept(self, needs: tuple[bool, ...]) -> tuple[bool, ...]:
+        """Return which of the arguments and the output to keep, by which arguments need a gradient."""
+        used = {place for use, need in zip(self.uses, needs, strict=False) if need for place in use}
+        return tuple(place in used for place in range(len(self.args) + 1))
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}({', '.join(self.args)})>"
@@ -88,26 +94,23 @@ class Primitive:
         operands = _aligned(self, operands)
         data = [x.data if type(x) is Tensor else x for x in operands]
         value = self.forward(*data, *params)
-        parents = tuple(x.node if type(x) is Tensor else None for x in operands)
+        parents = tuple([x.node if type(x) is Tensor else None for x in operands])
         if not any(parents) or not state.recording:
             return wrap(value, None)
-        used = {i for use, parent in zip(self.uses, parents, strict=True) if parent is not None for i in use}
-        saved = tuple(x if i in used else None for i, x in enumerate((*data, value)))
-        return _recorded(self, operands, parents, saved, params, value)
+        kept = self.kept[tuple([parent is not None for parent in parents])]
+        data.append(value)
+        node = Node(self, parents, tuple([x if keep else None for x, keep in zip(data, kept)]), params, value)  # noqa: B905
+        if state.tape is not None:
+            _note(state.tape, node, operands, value)
+        return wrap(value, node)
 
-    def pull(self, node: Node, g: Any) -> list[Any]:
+    def pull(self, node: Node, g: Any) -> Sequence[Any]:
         """Return the cotangents of the arguments, None where none is needed, from the cotangent of the output."""
         saved = node.saved if type(g) is not Tensor else _lifted(node)
         return [
-            None if parent is None else self._reduced(rule(g, saved, node, index), parent)
+            None if parent is None else rule(g, saved, node, index)
             for index, (rule, parent) in enumerate(zip(self.rules, node.parents, strict=True))
         ]
-
-    def _reduced(self, cotangent: Any, parent: Node | Leaf) -> Any:
-        """Return a cotangent in its argument's shape, summed over the axes along which that was broadcast."""
-        if self.broadcasts and cotangent.shape != parent.shape:
-            return sum_to(cotangent, parent.shape)
-        return cotangent
 
     def pass_on(self, node: Node, deferred: list[Deferred]) -> list[Deferred] | None:
         """Return deferred cotangents as the argument gets them, or None if this op has to see them dense."""
@@ -134,9 +137,15 @@ class Unary(Primitive):
         parent = x.node
         if parent is None or not state.recording or not self.rules:
             return wrap(value, None)
-        used = self.uses[0]
-        saved = (data if 0 in used else None, value if 1 in used else None)
-        return _recorded(self, (x,), (parent,), saved, params, value)
+        keep_x, keep_y = self.kept[True,]
+        node = Node(self, (parent,), (data if keep_x else None, value if keep_y else None), params, value)
+        if state.tape is not None:
+            _note(state.tape, node, (x,), value)
+        return wrap(value, node)
+
+    def pull(self, node: Node, g: Any) -> Sequence[Any]:
+        """Return the cotangent of the argument from that of the output."""
+        return (self.rules[0](g, node.saved if type(g) is not Tensor else _lifted(node), node, 0),)
 
 
 class Binary(Primitive):
@@ -146,29 +155,35 @@ class Binary(Primitive):
 
     def __call__(self, x1: Any, x2: Any, *params: Any) -> Any:
         """Apply to arrays, tensors or numbers."""
-        if type(x1) is not Tensor and type(x2) is not Tensor:
-            _check_raw(self, x1, x2)
-            return self.forward(x1, x2, *params)
         if type(x1) is not Tensor or type(x2) is not Tensor or x1.data.dtype is not x2.data.dtype or self.floating:
+            if type(x1) is not Tensor and type(x2) is not Tensor:
+                _check_raw(self, x1, x2)
+                return self.forward(x1, x2, *params)
             x1, x2 = _aligned(self, (x1, x2))
         a, parent1 = (x1.data, x1.node) if type(x1) is Tensor else (x1, None)
         b, parent2 = (x2.data, x2.node) if type(x2) is Tensor else (x2, None)
         value = self.forward(a, b, *params)
         if (parent1 is None and parent2 is None) or not state.recording or not self.rules:
             return wrap(value, None)
-        keep_a, keep_b, keep_value = self.keeps[parent1 is not None, parent2 is not None]
-        saved = (a if keep_a else None, b if keep_b else None, value if keep_value else None)
-        return _recorded(self, (x1, x2), (parent1, parent2), saved, params, value)
+        keep_a, keep_b, keep_y = self.kept[parent1 is not None, parent2 is not None]
+        saved = (a if keep_a else None, b if keep_b else None, value if keep_y else None)
+        node = Node(self, (parent1, parent2), saved, params, value)
+        if state.tape is not None:
+            _note(state.tape, node, (x1, x2), value)
+        return wrap(value, node)
 
-    @functools.cached_property
-    def keeps(self) -> dict[tuple[bool, bool], tuple[bool, ...]]:
-        """What to keep of ``(x1, x2, y)``, by which of the arguments need a gradient."""
-        none: frozenset[int] = frozenset()
-        return {
-            (need1, need2): tuple(i in (self.uses[0] if need1 else none) | (self.uses[1] if need2 else none) for i in range(3))
-            for need1 in (False, True)
-            for need2 in (False, True)
-        }
+    def pull(self, node: Node, g: Any) -> Sequence[Any]:
+        """Return the cotangents of both arguments, None where none is needed, from that of the output."""
+        saved = node.saved if type(g) is not Tensor else _lifted(node)
+        parent1, parent2 = node.parents
+        g1 = None if parent1 is None else self.rules[0](g, saved, node, 0)
+        g2 = None if parent2 is None else self.rules[1](g, saved, node, 1)
+        if self.broadcasts:
+            if g1 is not None and g1.shape != parent1.shape:  # type: ignore[union-attr]
+                g1 = sum_to(g1, parent1.shape)  # type: ignore[union-attr]
+            if g2 is not None and g2.shape != parent2.shape:  # type: ignore[union-attr]
+                g2 = sum_to(g2, parent2.shape)  # type: ignore[union-attr]
+        return g1, g2
 
 
 class Variadic(Primitive):
@@ -194,7 +209,10 @@ class Variadic(Primitive):
         if not any(parents) or not state.recording:
             return wrap(value, None)
         saved = (*(data if 0 in self.wanted else [None] * len(data)), value if 1 in self.wanted else None)
-        return _recorded(self, operands, parents, saved, params, value)
+        node = Node(self, parents, saved, params, value)
+        if state.tape is not None:
+            _note(state.tape, node, operands, value)
+        return wrap(value, node)
 
     def pull(self, node: Node, g: Any) -> list[Any]:
         """Return the cotangents of the arguments, None where none is needed, from the cotangent of the output."""
@@ -224,27 +242,22 @@ def _rule(derivative: Derivative, wanted: tuple[int, ...], kept: int) -> Callabl
         (i,) = wanted
         return lambda g, saved, node, index: derivative(g, saved[i])
 
-    def general(g: Any, saved: tuple[Any, ...], node: Node, index: int) -> Any:
+    if len(wanted) == 2:
+        first, second = wanted
+
+        def of_two(g: Any, saved: tuple[Any, ...], node: Node, index: int) -> Any:
+            parent: Any = node.parents[index]
+            known = (*saved, *node.params, parent.shape, parent.dtype)
+            return derivative(g, known[first], known[second])
+
+        return of_two
+
+    def of_many(g: Any, saved: tuple[Any, ...], node: Node, index: int) -> Any:
         parent: Any = node.parents[index]
         known = (*saved, *node.params, parent.shape, parent.dtype)
         return derivative(g, *[known[i] for i in wanted])
 
-    return general
-
-
-def _recorded(
-    primitive: Primitive,
-    operands: Sequence[Any],
-    parents: tuple[Node | Leaf | None, ...],
-    saved: tuple[Any, ...],
-    params: tuple[Any, ...],
-    value: Array,
-) -> Tensor:
-    """Return the value as a tensor with its node, which an open `Tape` notes too."""
-    node = Node(primitive, parents, saved, params, value)
-    if state.tape is not None:
-        _note(state.tape, node, operands, value)
-    return wrap(value, node)
+    return of_many
 
 
 def _note(tape: Tape, node: Node, operands: Sequence[Any], value: Array) -> None:
@@ -274,10 +287,14 @@ def _aligned(primitive: Primitive, operands: Sequence[Any]) -> Sequence[Any]:
     Floating point wins over integers and bools whatever their width (as in PyTorch and JAX); among floats, and among
     integers, the wider type wins. Numbers take the type of the tensors; a float makes integers float32.
     """
-    dtypes = {x.data.dtype for x in operands if type(x) is Tensor}
-    if len(dtypes) == 1 and not any(type(x) is not Tensor and x is not None for x in operands):
-        (dtype,) = dtypes
-        if dtype.kind == "f" or not primitive.floating:
+    dtype = None
+    for x in operands:
+        if type(x) is Tensor and (dtype is None or x.data.dtype is dtype):
+            dtype = x.data.dtype
+        elif x is not None:
+            break
+    else:
+        if not primitive.floating or dtype.kind == "f":
             return operands
     operands = [x if type(x) is Tensor else _constant(primitive, x) for x in operands]
     dtypes = {x.data.dtype for x in operands if type(x) is Tensor}
@@ -320,6 +337,8 @@ def sum_to(g: Any, shape: tuple[int, ...]) -> Any:
     >>> sum_to(tg.ones((2, 3)), (3,))
     Tensor([2., 2., 2.])
     """
+    if g.shape == shape:
+        return g
     lead = g.ndim - len(shape)
     axes = tuple(axis for axis, n in enumerate(g.shape) if axis < lead or (shape[axis - lead] == 1 and n != 1))
     return g.sum(axis=axes, keepdims=True).reshape(shape)

@@ -55,6 +55,7 @@ class Leaf:
         with _leaf_lock:
             self.grad = cotangent if self.grad is None else self.grad + cotangent
 
+
     def restamp(self) -> None:
         """Move to the end of the tape: the value has changed, and graphs made from the old one are void."""
         self.seq = tick()
@@ -96,6 +97,8 @@ class Node:
         return self.primitive.name  # type: ignore[no-any-return]
 
 
+
+
 class Deferred:
     """A cotangent that is cheaper to sum with its like than to make dense at once.
 
@@ -114,38 +117,36 @@ class Deferred:
         return None
 
 
-class _Inbox:
-    """The cotangents that wait at the nodes which a sweep has reached and not yet passed."""
+class _Sum(Deferred):
+    """Several cotangents of one node: the dense ones added up, the deferred ones put aside."""
 
-    __slots__ = ("deferred", "dense", "heap", "nodes", "owned")
+    __slots__ = ("deferred", "dense", "owned")
 
-    def __init__(self) -> None:
-        self.heap: list[int] = []
-        self.nodes: dict[int, Any] = {}
-        self.dense: dict[int, Any] = {}
-        self.owned: set[int] = set()
-        self.deferred: dict[int, list[Deferred]] = {}
+    def __init__(self, first: Any) -> None:
+        self.dense = None
+        self.owned = False
+        self.deferred: list[Deferred] = []
+        self.add(first)
 
-    def deliver(self, node: Node | Leaf, cotangent: Any) -> None:
-        """Add to a node's cotangent: the first is borrowed, the second allocates, later ones add in place."""
-        seq = node.seq
-        if seq not in self.nodes:
-            self.nodes[seq] = node
-            heappush(self.heap, -seq)
+    def add(self, cotangent: Any) -> None:
+        """Add a cotangent: the first dense one is borrowed, the second allocates, later ones add in place."""
         if isinstance(cotangent, Deferred):
-            self.deferred.setdefault(seq, []).append(cotangent)
-        elif seq not in self.dense:
-            self.dense[seq] = cotangent
-        elif seq in self.owned:
-            self.dense[seq] += cotangent
+            self.deferred.append(cotangent)
+        elif self.dense is None:
+            self.dense = cotangent
+        elif self.owned:
+            self.dense += cotangent
         else:
-            self.dense[seq] = self.dense[seq] + cotangent
-            self.owned.add(seq)
+            self.dense = self.dense + cotangent
+            self.owned = True
 
-    def newest(self) -> tuple[Any, Any, list[Deferred] | None]:
-        """Take out the newest node and what waits for it: whatever uses the node has been swept."""
-        seq = -heappop(self.heap)
-        return self.nodes.pop(seq), self.dense.pop(seq, None), self.deferred.pop(seq, None)
+    def total(self) -> Any:
+        """Return the dense sum, deferred cotangents settled class by class."""
+        total = self.dense
+        for kind in dict.fromkeys(map(type, self.deferred)):
+            settled = kind.settle([cotangent for cotangent in self.deferred if type(cotangent) is kind])
+            total = settled if total is None else total + settled
+        return total
 
 
 def sweep(
@@ -174,47 +175,55 @@ def sweep(
     """
     targets = None if wrt is None else frozenset(wrt)
     oldest = 0 if targets is None else min((node.seq for node in targets), default=0)
-    inbox = _Inbox()
+    waiting: dict[int, Any] = {}
+    nodes: dict[int, Any] = {}
+    heap: list[int] = []
+
+    def deliver(node: Any, cotangent: Any) -> None:
+        seq = node.seq
+        if seq not in waiting:
+            waiting[seq] = cotangent
+            nodes[seq] = node
+            heappush(heap, -seq)
+            return
+        there = waiting[seq]
+        if type(there) is not _Sum:
+            there = waiting[seq] = _Sum(there)
+        there.add(cotangent)
+
     for root, cotangent in roots:
-        inbox.deliver(root, cotangent)
-    while inbox.heap:
-        node, cotangent, deferred = inbox.newest()
-        wanted = type(node) is Leaf if targets is None else node in targets
-        if deferred is not None:
-            if cotangent is None and not wanted and (passed := _pass_on(node, deferred)):
+        deliver(root, cotangent)
+    while heap:
+        seq = -heappop(heap)
+        node, cotangent = nodes.pop(seq), waiting.pop(seq)
+        is_leaf = type(node) is Leaf
+        wanted = is_leaf if targets is None else node in targets
+        if isinstance(cotangent, Deferred):
+            if not (is_leaf or wanted) and (passed := _passed_on(node, cotangent)):
                 for contribution in passed:
-                    inbox.deliver(node.parents[0], contribution)
+                    deliver(node.parents[0], contribution)
                 continue
-            cotangent = _settle(cotangent, deferred)
+            cotangent = (cotangent if type(cotangent) is _Sum else _Sum(cotangent)).total()
         if wanted:
             arrive(node, cotangent)
-        if type(node) is Leaf:
+        if is_leaf:
             continue
         if node.saved is None:
             raise RuntimeError(_swept_before(node))
-        for parent, contribution in zip(node.parents, node.primitive.pull(node, cotangent), strict=True):
+        for parent, contribution in zip(node.parents, node.primitive.pull(node, cotangent)):  # noqa: B905 (hot)
             if parent is not None and parent.seq >= oldest:
-                if parent.seq > node.seq:
+                if parent.seq > seq:
                     raise RuntimeError(_changed_since(parent, node))
-                inbox.deliver(parent, contribution)
+                deliver(parent, contribution)
         if not retain_graph:
             node.saved = None
 
 
-def _pass_on(node: Any, deferred: list[Deferred]) -> list[Deferred] | None:
-    """Return the contributions as the node's parent gets them, if the primitive can do that without making them dense."""
-    return None if type(node) is Leaf else node.primitive.pass_on(node, deferred)
-
-
-def _settle(dense: Any, deferred: list[Deferred]) -> Any:
-    """Return the sum of all that waits at one node, deferred contributions settled class by class."""
-    by_class: dict[type[Deferred], list[Deferred]] = {}
-    for contribution in deferred:
-        by_class.setdefault(type(contribution), []).append(contribution)
-    for kind, contributions in by_class.items():
-        settled = kind.settle(contributions)
-        dense = settled if dense is None else dense + settled
-    return dense
+def _passed_on(node: Node, cotangent: Any) -> list[Deferred] | None:
+    """Return a node's deferred cotangents as its only argument gets them, or None if they have to be made dense."""
+    if type(cotangent) is not _Sum:
+        return node.primitive.pass_on(node, [cotangent])  # type: ignore[no-any-return]
+    return node.primitive.pass_on(node, cotangent.deferred) if cotangent.dense is None else None
 
 
 def _swept_before(node: Node) -> str:

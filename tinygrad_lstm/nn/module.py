@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..tape import scope
-from ..tensor import Tensor, asarray
+from ..tape import Leaf, scope
+from ..tensor import DType, Tensor, asarray
 
 __all__ = ["Module", "Parameter"]
 
@@ -92,6 +92,20 @@ class Module:
     def eval(self) -> Module:
         """Set this module and all within it to evaluation."""
         return self.train(False)
+
+    def to(self, dtype: DType) -> Module:
+        """Turn all parameters into another floating type, and return this module; gradients are forgotten.
+
+        An optimiser is to be made afterwards: what it remembers has the old type.
+
+        >>> import tinygrad_lstm as tg
+        >>> tg.nn.Linear(3, 2).to("float64").weight.dtype
+        dtype('float64')
+        """
+        for parameter in self.parameters():
+            parameter.data = parameter.data.astype(dtype)
+            parameter.node = Leaf(parameter.shape, parameter.dtype, parameter.name)
+        return self
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return the parameters by name, with PyTorch's names and layouts; they share their data with the module."""

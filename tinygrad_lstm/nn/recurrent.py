@@ -10,10 +10,10 @@ Shapes: T steps, B sequences, L layers, I = ``input_size``, H = ``hidden_size``.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
-from ..ops import linear, permute_dims, relu, sigmoid, split, stack, tanh, zeros
+from ..ops import linear, permute_dims, relu, sigmoid, split, stack, tanh, unstack, zeros
 from ..tape import scope, state
 from ..tensor import Tensor
 from .init import uniform
@@ -23,6 +23,9 @@ __all__ = ["GRU", "GRUCell", "LSTM", "LSTMCell", "RNN", "RNNCell"]
 
 State: TypeAlias = "tuple[Tensor, ...]"
 """What is carried from step to step: ``(h,)``, or ``(h, c)`` for an LSTM, each of shape (B, H)."""
+
+CACHED = 1 << 16
+"""How many preactivations are computed at once: in float32, what fits the second cache of a core beside the weights."""
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"tanh": tanh, "relu": relu}
 
@@ -205,14 +208,23 @@ class _Layers(_Recurrent):
         W_ih, W_hh, b_x, b_h = self._weights(f"_l{layer}")
         for part, letter in zip(carried, self.letters, strict=True):
             part.named(letter)
-        shares = linear(x, W_ih, b_x) if state.tape is None else None
+        shares = self._shares(x, W_ih, b_x)
         outputs = []
         for t in range(x.shape[0]):
             with scope(f"t={t + 1}"):
-                a = linear(x[t].named("x"), W_ih, b_x) if shares is None else shares[t]
-                carried = self.step(a, carried, W_hh, b_h)
+                carried = self.step(next(shares), carried, W_hh, b_h)
             outputs.append(carried[0])
         return stack(outputs), carried
+
+    def _shares(self, x: Tensor, W_ih: Tensor, b_x: Tensor | None) -> Iterator[Tensor]:
+        """Give the input's share of each step: as many steps in one product as the cache holds, one while taping."""
+        together = 1 if state.tape is not None else max(1, CACHED // (x.shape[1] * W_ih.shape[0]))
+        if together == 1:
+            for x_t in unstack(x):
+                yield linear(x_t.named("x"), W_ih, b_x)
+        else:
+            for start in range(0, x.shape[0], together):
+                yield from unstack(linear(x[start : start + together], W_ih, b_x))
 
 
 class RNNCell(_RNN, _Cell):

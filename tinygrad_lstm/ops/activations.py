@@ -13,14 +13,16 @@ from .reductions import sum
 
 __all__ = ["dropout", "log_softmax", "relu", "sigmoid", "softmax"]
 
-LARGEST_EXPONENT = {"e": 11.0, "f": 88.0, "d": 709.0}
-"""How far exp can go in each element type without overflow; 1 / (1 + exp of it) is 0 to the last digit."""
+LIMITS = {char: (xp.full((), -limit, char), xp.ones((), char)) for char, limit in (("e", 11), ("f", 88), ("d", 709))}
+"""By element type: how far below 0 exp(-x) does not overflow, where the logistic is 0 to the last digit; and 1.
+
+They are arrays because NumPy takes twice as long with Python's numbers on small arrays.
+"""
 
 
 def _logistic(x: Array) -> Array:
-    e = xp.exp(xp.minimum(-x, LARGEST_EXPONENT[x.dtype.char]))
-    e += 1
-    return xp.reciprocal(e)
+    lowest, one = LIMITS[x.dtype.char]
+    return xp.reciprocal(one + xp.exp(-xp.maximum(x, lowest)))
 
 
 def _softmax_forward(x: Array, axis: int) -> Array:
@@ -36,7 +38,7 @@ def _log_softmax_forward(x: Array, axis: int) -> Array:
 
 
 # fmt: off
-_sigmoid     = Unary("sigmoid",     _logistic,                  lambda g, y: g * y * (1 - y),           floating=True)
+_sigmoid     = Unary("sigmoid",     _logistic,                  lambda g, y: g * (y - y * y),           floating=True)
 _relu        = Unary("relu",        lambda x: xp.maximum(x, 0), lambda g, y: where(y > 0, g, 0))
 _softmax     = Unary("softmax",     _softmax_forward,
                      lambda g, y, axis: y * (g - sum(g * y, axis=axis, keepdims=True)), params=("axis",), floating=True)

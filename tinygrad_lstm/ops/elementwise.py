@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..backend import Array, xp
+from ..backend import Array, Scalar, xp
 from ..primitive import Binary, Unary
-from ..tensor import DType, Operand, Tensor, asarray, method
+from ..tensor import DType, Operand, Tensor, asarray, float32, method
 
 __all__ = [
     "abs", "add", "astype", "clip", "cos", "divide", "equal", "exp", "expm1", "floor", "greater", "greater_equal",
@@ -33,7 +33,7 @@ _log        = Unary("log",        xp.log,        lambda g, x: g / x,            
 _log1p      = Unary("log1p",      xp.log1p,      lambda g, x: g / (1 + x),      floating=True)
 _sin        = Unary("sin",        xp.sin,        lambda g, x: g * cos(x),       floating=True)
 _cos        = Unary("cos",        xp.cos,        lambda g, x: -g * sin(x),      floating=True)
-_tanh       = Unary("tanh",       xp.tanh,       lambda g, y: g * (1 - y * y),  floating=True)
+_tanh       = Unary("tanh",       xp.tanh,       lambda g, y: g - g * y * y,    floating=True)
 
 _add      = Binary("add",      xp.add,      lambda g: g,          lambda g: g,               broadcasts=True)
 _subtract = Binary("subtract", xp.subtract, lambda g: g,          lambda g: -g,              broadcasts=True)
@@ -103,9 +103,20 @@ def pow(x1: Operand, x2: Operand, /) -> Tensor:
 
     The slope in ``x1`` is 0 where the exponent is 0, and the slope in ``x2`` is 0 where the base is 0, as in PyTorch.
     """
+    if isinstance(x2, Scalar):
+        x2 = x2.item()
     if isinstance(x2, (int, float)):
-        return _integer_power(x1, x2)
-    return _power(asarray(x1, dtype=x2.dtype) if isinstance(x1, (int, float)) else x1, x2)
+        return _integer_power(_floating_beside(x1, x2), x2)
+    if type(x2) is Tensor and isinstance(x1, (int, float, Scalar)):
+        base = x1.item() if isinstance(x1, Scalar) else x1
+        x1 = asarray(base, dtype=_floating_beside(x2, base).dtype)
+    return _power(x1, x2)
+
+
+def _floating_beside(x: Any, *numbers: Any) -> Any:
+    """Return a tensor of integers or bools as float32 if one of the numbers is a float; anything else as it is."""
+    is_whole = type(x) is Tensor and x.dtype.kind != "f"
+    return astype(x, float32) if is_whole and any(isinstance(n, float) for n in numbers) else x
 
 
 def maximum(x1: Operand, x2: Operand, /) -> Tensor:
@@ -138,7 +149,7 @@ def clip(x: Tensor | Array, /, min: float | None = None, max: float | None = Non
 
     The gradient passes where ``x`` is within the bounds, the bounds included, as in PyTorch.
     """
-    return _clip(x, min, max)
+    return _clip(_floating_beside(x, min, max), min, max)
 
 
 @method("astype")

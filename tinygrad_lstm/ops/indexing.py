@@ -6,6 +6,7 @@ writes all the parts of one tensor into one buffer. Taking ``xs[t]`` for every `
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +16,7 @@ from ..backend import Array, ndarray, xp
 from ..primitive import Unary, Variadic
 from ..tape import Deferred
 from ..tensor import Tensor, method
-from .shape import along, concat, counted, expand_dims
+from .shape import along, concat, counted
 
 __all__ = ["split", "take", "unstack"]
 
@@ -37,28 +38,27 @@ class Scatter(Deferred):
         return _scatter([part.g for part in contributions], indices, contributions[0].shape)
 
 
-class Slab(Deferred):
-    """The cotangent ``g`` of what lies between two places along one axis of a ``shape``."""
+class Slab(Scatter):
+    """The cotangent of a slab ``x[..., start:stop]``: everything along the axes before the last of its index."""
 
-    __slots__ = ("axis", "g", "shape", "start", "stop")
-
-    def __init__(self, g: Any, axis: int, start: int, stop: int, shape: tuple[int, ...]) -> None:
-        self.g = g
-        self.axis = axis
-        self.start = start
-        self.stop = stop
-        self.shape = shape
+    __slots__ = ()
 
     @classmethod
-    def settle(cls, contributions: list[Slab]) -> Any:
-        """Return the slabs joined if they fill the axis, as those of a `split` do, else zeros with each one added."""
-        slabs = sorted(contributions, key=lambda slab: slab.start)
-        axis, shape = slabs[0].axis, slabs[0].shape
-        edges = [(slab.axis, slab.start) for slab in slabs] + [(axis, shape[axis])]
-        if edges == [(axis, 0)] + [(slab.axis, slab.stop) for slab in slabs]:
-            return concat([slab.g for slab in slabs], axis=axis)
-        indices = tuple(along(slab.axis, slice(slab.start, slab.stop)) for slab in slabs)
-        return _scatter([slab.g for slab in slabs], indices, shape)
+    def settle(cls, contributions: list[Scatter]) -> Any:
+        """Return the slabs joined if they fill an axis, as those of a `split` do, else zeros with each one added.
+
+        A sweep brings them newest first, that is from the last to the first.
+        """
+        slabs = contributions[::-1]
+        depth, edge = len(slabs[0].index), 0
+        for slab in slabs:
+            cut = slab.index[-1]
+            if cut.start != edge or len(slab.index) != depth:
+                return super().settle(contributions)
+            edge = cut.stop
+        if edge != slabs[0].shape[depth - 1]:
+            return super().settle(contributions)
+        return concat([slab.g for slab in slabs], axis=depth - 1)
 
 
 def _scattered(gs: list[Array], indices: tuple[Any, ...], shape: tuple[int, ...]) -> Array:
@@ -76,9 +76,9 @@ def _scattered(gs: list[Array], indices: tuple[Any, ...], shape: tuple[int, ...]
 _getitem = Unary("getitem", lambda x, index: x[index],
                  lambda g, index, shape: Scatter(g, index, shape), params=("index",))
 _row     = Unary("getitem", lambda x, index: x[index],
-                 lambda g, index, shape: Slab(expand_dims(g, 0), 0, index, index + 1, shape), params=("index",))
-_slab    = Unary("split",   lambda x, axis, start, stop: x[along(axis, slice(start, stop))],
-                 lambda g, shape, axis, start, stop: Slab(g, axis, start, stop, shape), params=("axis", "start", "stop"))
+                 lambda g, index, shape: Slab(g[None], (slice(index, index + 1),), shape), params=("index",))
+_slab    = Unary("split",   lambda x, index: x[index],
+                 lambda g, index, shape: Slab(g, index, shape), params=("index",))
 _scatter = Variadic("scatter", _scattered, lambda g, indices: [g[index] for index in indices],
                     params=("indices", "shape"))
 # fmt: on
@@ -108,12 +108,12 @@ def _plain(index: Any) -> Any:
 @method("__getitem__")
 def _take_part(x: Tensor, index: Any) -> Tensor:
     """Return a part of a tensor, by ints, slices, None, ``...``, and tensors of integers or bools."""
-    if type(index) is not int:
-        index = _plain(index)
     try:
-        if type(index) is int and x.ndim > 0 and -x.shape[0] <= index < x.shape[0]:
-            return _row(x, index % x.shape[0])
-        return _getitem(x, index)
+        if type(index) is int and x.data.ndim > 0:
+            length = x.data.shape[0]
+            if -length <= index < length:
+                return _row(x, index % length)
+        return _getitem(x, _plain(index))
     except IndexError as error:
         raise IndexError(f"getitem: got an index that does not fit shape {x.shape}: {error}.") from None
 
@@ -140,13 +140,19 @@ def split(x: Tensor | Array, sections: int | Sequence[int], /, *, axis: int = 0)
     [Tensor([0, 1]), Tensor([2, 3]), Tensor([4, 5])]
     """
     axis = counted("split", axis, x.ndim)
-    length = x.shape[axis]
-    if isinstance(sections, int):
-        sections = [length // sections] * sections if sections > 0 else []
-    if sum(sections) != length:
-        raise ValueError(f"split: got parts {list(sections)} of axis {axis}, wanted them to add up to {length}.")
-    stops = list(itertools.accumulate(sections))
-    return [_slab(x, axis, stop - n, stop) for n, stop in zip(sections, stops, strict=True)]
+    return [_slab(x, index) for index in _cuts(x.shape[axis], axis, sections if isinstance(sections, int) else tuple(sections))]
+
+
+@functools.lru_cache
+def _cuts(length: int, axis: int, sections: int | tuple[int, ...]) -> list[tuple[Any, ...]]:
+    """Return the indices that cut an axis of a length into parts."""
+    lengths = sections
+    if isinstance(lengths, int):
+        lengths = (length // lengths,) * lengths if lengths > 0 else ()
+    if sum(lengths) != length:
+        raise ValueError(f"split: got parts {sections} of axis {axis}, wanted them to add up to its length, {length}.")
+    stops = itertools.accumulate(lengths)
+    return [along(axis, slice(stop - n, stop)) for n, stop in zip(lengths, stops, strict=True)]
 
 
 def unstack(x: Tensor | Array, /, *, axis: int = 0) -> tuple[Tensor, ...]:

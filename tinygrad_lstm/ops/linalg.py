@@ -67,9 +67,11 @@ def _rows(x: Any) -> Any:
 
 def _matmul_forward(x1: Array, x2: Array) -> Array:
     """Return the product; a stack of matrices times one matrix is one large product, not many small ones."""
-    if x1.ndim > 2 and x2.ndim == 2:
-        return (_rows(x1) @ x2).reshape((*x1.shape[:-1], x2.shape[1]))
-    return xp.matmul(x1, x2)
+    if x2.ndim != 2:
+        return xp.matmul(x1, x2)
+    if x1.ndim == 2:
+        return x1.dot(x2)  # half the overhead of matmul on small matrices, and the same product
+    return _rows(x1).dot(x2).reshape((*x1.shape[:-1], x2.shape[1])) if x1.ndim > 2 else xp.matmul(x1, x2)
 
 
 def _linear_forward(x: Array, weight: Array, bias: Array | None) -> Array:
@@ -156,8 +158,8 @@ def linear(x: Tensor | Array, weight: Tensor | Array, bias: Tensor | Array | Non
     ValueError
         If the shapes do not fit.
     """
-    if x.shape[-1:] != weight.shape[1:]:
-        raise ValueError(
-            f"linear: got x of shape {x.shape} and weight of shape {weight.shape}, wanted (..., n) and (m, n)."
-        )
-    return _linear(x, weight, bias)
+    try:
+        return _linear(x, weight, bias)
+    except ValueError:
+        shapes = f"{x.shape}, {weight.shape}" + ("" if bias is None else f", {bias.shape}")
+        raise ValueError(f"linear: got x, weight and bias of shapes {shapes}, wanted (..., n), (m, n), (m,).") from None
