@@ -10,7 +10,7 @@ Tensor([[-1.],
         [-2.]])
 """
 
-from . import nn, ops, optim
+from . import _startup, nn, ops, optim
 from .autodiff import grad, gradcheck
 from .ops import *
 from .primitive import Binary, Primitive, Unary, Variadic
@@ -19,4 +19,19 @@ from .tensor import Tensor, asarray
 
 __version__ = "0.1.0"
 
-__all__ = ["Binary", "Primitive", "Tape", "Tensor", "Unary", "Variadic", "asarray", "grad", "gradcheck", "nn", "no_grad", "optim", "scope", *ops.__all__]
+__all__ = [
+    "Binary",
+    "Primitive",
+    "Tape",
+    "Tensor",
+    "Unary",
+    "Variadic",
+    "asarray",
+    "grad",
+    "gradcheck",
+    "nn",
+    "no_grad",
+    "optim",
+    "scope",
+    *ops.__all__,
+]

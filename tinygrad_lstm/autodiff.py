@@ -86,7 +86,7 @@ def _gradient(found: Any, x: Tensor, allow_unused: bool) -> Tensor | None:
     if allow_unused:
         return None
     raise RuntimeError(
-        f"grad: no output depends on the input {x.name or ''!r} of shape {x.shape}; allow_unused=True gives None for it."
+        f"grad: no output depends on the input {x.name or ''!r} of shape {x.shape}; allow_unused=True gives None."
     )
 
 
@@ -192,6 +192,6 @@ def _check_slopes(
         wanted = (scalar(*ahead).item() - scalar(*behind).item()) / (2 * eps)
         if not abs(found - wanted) <= atol + rtol * abs(wanted):
             raise AssertionError(
-                f"gradcheck: order {level}, input {i} of shape {inputs[i].shape}: the derivative along a random direction "
-                f"is {found:.9g}, the central difference {wanted:.9g}."
+                f"gradcheck: order {level}, input {i} of shape {inputs[i].shape}: the derivative along a random "
+                f"direction is {found:.9g}, the central difference {wanted:.9g}."
             )

@@ -89,7 +89,7 @@ def seed(value: int) -> None:
 
 def to_host(array: Array) -> numpy.ndarray[Any, Any]:
     """Return the array in host memory, as NumPy's; NumPy's own arrays come back as they are."""
-    return array if name == "numpy" else xp.asnumpy(array)  # type: ignore[no-any-return]
+    return array if name == "numpy" else xp.asnumpy(array)
 
 
 def to_device(data: Any) -> Array:
@@ -112,7 +112,7 @@ def device_name() -> str:
 def library() -> str:
     """Return the array module and what multiplies matrices under it, with their versions."""
     if name == "numpy":
-        blas = numpy.show_config(mode="dicts")["Build Dependencies"]["blas"]  # type: ignore[call-overload, index]
+        blas = numpy.show_config(mode="dicts")["Build Dependencies"]["blas"]
         return f"numpy {numpy.__version__}, BLAS {blas.get('name')} {blas.get('version')}"
     version = xp.cuda.runtime.runtimeGetVersion()
     return f"cupy {xp.__version__}, cuBLAS of CUDA {version // 1000}.{version % 1000 // 10}"

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 from . import backend
 from .backend import Array, ndarray, xp
@@ -23,8 +23,6 @@ from .tape import Deferred, Entry, Leaf, Node, Tape, state
 from .tensor import Tensor, float32, wrap
 
 __all__ = ["Binary", "Primitive", "Unary", "Variadic"]
-
-Derivative: TypeAlias = "Callable[..., Any] | None"
 
 
 class Primitive:
@@ -37,10 +35,10 @@ class Primitive:
     forward
         Takes the arguments (arrays or numbers), then the parameters, and returns an array.
     derivatives
-        One for each argument, None where there is none. Each takes the cotangent ``g`` and then, by name, what it
-        needs: an argument, ``y`` for the output, a parameter, the argument's ``shape`` or its ``dtype``; what no
-        derivative names is not kept. A formula is made of operators and of public ops, so that it serves arrays at
-        the first order and tensors at every other.
+        One for each argument, or none at all. Each takes the cotangent ``g`` and then, by name, what it needs: an
+        argument, ``y`` for the output, a parameter, the argument's ``shape`` or its ``dtype``; what no derivative names
+        is not kept. A formula is made of operators and of public ops, so that it serves arrays at the first order and
+        tensors at every other.
     args, params
         The names of the arguments and of the parameters.
     broadcasts
@@ -58,7 +56,7 @@ class Primitive:
         self,
         name: str,
         forward: Callable[..., Any],
-        *derivatives: Derivative,
+        *derivatives: Callable[..., Any],
         args: Sequence[str] = (),
         params: Sequence[str] = (),
         broadcasts: bool = False,
@@ -88,21 +86,18 @@ class Primitive:
     def __call__(self, *arguments: Any) -> Any:
         """Apply to the arguments and, behind them, the parameters; a tensor among them gives a tensor."""
         arity = len(self.args)
-        operands, params = arguments[:arity], arguments[arity:]
-        if Tensor not in map(type, operands):
+        params = arguments[arity:]
+        if Tensor not in map(type, arguments[:arity]):
             return self.forward(*arguments)
-        operands = _aligned(self, operands)
+        operands = _aligned(self, arguments[:arity])
         data = [x.data if type(x) is Tensor else x for x in operands]
         value = self.forward(*data, *params)
         parents = tuple([x.node if type(x) is Tensor else None for x in operands])
-        if not any(parents) or not state.recording:
+        if not any(parents) or not state.recording or not self.rules:
             return wrap(value, None)
         kept = self.kept[tuple([parent is not None for parent in parents])]
-        data.append(value)
-        node = Node(self, parents, tuple([x if keep else None for x, keep in zip(data, kept)]), params, value)  # noqa: B905
-        if state.tape is not None:
-            _note(state.tape, node, operands, value)
-        return wrap(value, node)
+        saved = tuple([x if keep else None for x, keep in zip((*data, value), kept, strict=True)])
+        return _recorded(self, operands, parents, saved, params, value)
 
     def pull(self, node: Node, g: Any) -> Sequence[Any]:
         """Return the cotangents of the arguments, None where none is needed, from the cotangent of the output."""
@@ -190,15 +185,17 @@ class Variadic(Primitive):
     """A primitive of any number of arrays.
 
     ``forward`` takes the list of arrays, then the parameters. There is one derivative, which returns the list of all
-    cotangents; it may name ``xs`` (the arrays), ``y``, parameters, and ``shapes`` (those of the arguments).
+    cotangents; it may name ``xs`` (the arrays), ``y`` and parameters.
     """
 
-    def __init__(self, name: str, forward: Callable[..., Any], derivative: Derivative, params: Sequence[str] = ()) -> None:
+    def __init__(
+        self, name: str, forward: Callable[..., Any], derivative: Callable[..., Any], params: Sequence[str] = ()
+    ) -> None:
         super().__init__(name, forward, params=params)
         self.derivative = derivative
-        self.wanted = _wanted(derivative, ("xs", "y", *params, "shapes"))
+        self.wanted = _wanted(derivative, ("xs", "y", *params))
 
-    def __call__(self, xs: Sequence[Any], *params: Any) -> Any:  # type: ignore[override]
+    def __call__(self, xs: Sequence[Any], *params: Any) -> Any:
         """Apply to arrays or tensors; a tensor among them gives a tensor."""
         if Tensor not in map(type, xs):
             return self.forward(xs, *params)
@@ -209,55 +206,52 @@ class Variadic(Primitive):
         if not any(parents) or not state.recording:
             return wrap(value, None)
         saved = (*(data if 0 in self.wanted else [None] * len(data)), value if 1 in self.wanted else None)
-        node = Node(self, parents, saved, params, value)
-        if state.tape is not None:
-            _note(state.tape, node, operands, value)
-        return wrap(value, node)
+        return _recorded(self, operands, parents, saved, params, value)
 
     def pull(self, node: Node, g: Any) -> list[Any]:
         """Return the cotangents of the arguments, None where none is needed, from the cotangent of the output."""
         saved = node.saved if type(g) is not Tensor else _lifted(node)
         assert saved is not None
-        shapes = [None if parent is None else parent.shape for parent in node.parents]
-        known = (saved[:-1], saved[-1], *node.params, shapes)
-        assert self.derivative is not None
+        known = (saved[:-1], saved[-1], *node.params)
         cotangents = self.derivative(g, *(known[i] for i in self.wanted))
         return [None if parent is None else c for parent, c in zip(node.parents, cotangents, strict=True)]
 
 
-def _wanted(derivative: Derivative, names: tuple[str, ...]) -> tuple[int, ...]:
+def _wanted(derivative: Callable[..., Any], names: tuple[str, ...]) -> tuple[int, ...]:
     """Return which of the names a derivative takes behind ``g``, as places in ``names``."""
-    if derivative is None:
-        return ()
-    code = derivative.__code__  # type: ignore[attr-defined]
+    code = derivative.__code__
     return tuple(names.index(name) for name in code.co_varnames[1 : code.co_argcount])
 
 
-def _rule(derivative: Derivative, wanted: tuple[int, ...], kept: int) -> Callable[..., Any]:
-    """Return the derivative as a function of ``(g, saved, node, index)``; the frequent forms are spelt out for speed."""
-    assert derivative is not None
+def _rule(derivative: Callable[..., Any], wanted: tuple[int, ...], kept: int) -> Callable[..., Any]:
+    """Return a derivative as a function of ``(g, saved, node, index)``; the frequent forms are spelt out for speed."""
     if not wanted:
         return lambda g, saved, node, index: derivative(g)
     if len(wanted) == 1 and wanted[0] < kept:
-        (i,) = wanted
-        return lambda g, saved, node, index: derivative(g, saved[i])
+        (place,) = wanted
+        return lambda g, saved, node, index: derivative(g, saved[place])
 
-    if len(wanted) == 2:
-        first, second = wanted
-
-        def of_two(g: Any, saved: tuple[Any, ...], node: Node, index: int) -> Any:
-            parent: Any = node.parents[index]
-            known = (*saved, *node.params, parent.shape, parent.dtype)
-            return derivative(g, known[first], known[second])
-
-        return of_two
-
-    def of_many(g: Any, saved: tuple[Any, ...], node: Node, index: int) -> Any:
+    def rule(g: Any, saved: tuple[Any, ...], node: Node, index: int) -> Any:
         parent: Any = node.parents[index]
         known = (*saved, *node.params, parent.shape, parent.dtype)
-        return derivative(g, *[known[i] for i in wanted])
+        return derivative(g, *map(known.__getitem__, wanted))
 
-    return of_many
+    return rule
+
+
+def _recorded(
+    primitive: Primitive,
+    operands: Sequence[Any],
+    parents: tuple[Node | Leaf | None, ...],
+    saved: tuple[Any, ...],
+    params: tuple[Any, ...],
+    value: Array,
+) -> Tensor:
+    """Return the value as a tensor with its node, which an open `Tape` notes too."""
+    node = Node(primitive, parents, saved, params, value)
+    if state.tape is not None:
+        _note(state.tape, node, operands, value)
+    return wrap(value, node)
 
 
 def _note(tape: Tape, node: Node, operands: Sequence[Any], value: Array) -> None:
@@ -287,7 +281,7 @@ def _aligned(primitive: Primitive, operands: Sequence[Any]) -> Sequence[Any]:
     Floating point wins over integers and bools whatever their width (as in PyTorch and JAX); among floats, and among
     integers, the wider type wins. Numbers take the type of the tensors; a float makes integers float32.
     """
-    dtype = None
+    dtype: Any = None
     for x in operands:
         if type(x) is Tensor and (dtype is None or x.data.dtype is dtype):
             dtype = x.data.dtype

@@ -55,7 +55,6 @@ class Leaf:
         with _leaf_lock:
             self.grad = cotangent if self.grad is None else self.grad + cotangent
 
-
     def restamp(self) -> None:
         """Move to the end of the tape: the value has changed, and graphs made from the old one are void."""
         self.seq = tick()
@@ -94,9 +93,7 @@ class Node:
     @property
     def name(self) -> str:
         """The primitive's name."""
-        return self.primitive.name  # type: ignore[no-any-return]
-
-
+        return self.primitive.name
 
 
 class Deferred:
@@ -123,7 +120,7 @@ class _Sum(Deferred):
     __slots__ = ("deferred", "dense", "owned")
 
     def __init__(self, first: Any) -> None:
-        self.dense = None
+        self.dense: Any = None
         self.owned = False
         self.deferred: list[Deferred] = []
         self.add(first)
@@ -143,7 +140,8 @@ class _Sum(Deferred):
     def total(self) -> Any:
         """Return the dense sum, deferred cotangents settled class by class."""
         total = self.dense
-        for kind in dict.fromkeys(map(type, self.deferred)):
+        kinds: dict[type[Deferred], None] = dict.fromkeys(map(type, self.deferred))
+        for kind in kinds:
             settled = kind.settle([cotangent for cotangent in self.deferred if type(cotangent) is kind])
             total = settled if total is None else total + settled
         return total
@@ -222,7 +220,7 @@ def sweep(
 def _passed_on(node: Node, cotangent: Any) -> list[Deferred] | None:
     """Return a node's deferred cotangents as its only argument gets them, or None if they have to be made dense."""
     if type(cotangent) is not _Sum:
-        return node.primitive.pass_on(node, [cotangent])  # type: ignore[no-any-return]
+        return node.primitive.pass_on(node, [cotangent])
     return node.primitive.pass_on(node, cotangent.deferred) if cotangent.dense is None else None
 
 

@@ -73,7 +73,7 @@ class Tensor:
     @property
     def shape(self) -> tuple[int, ...]:
         """The lengths of the axes."""
-        return self.data.shape  # type: ignore[no-any-return]
+        return self.data.shape
 
     @property
     def dtype(self) -> DType:
@@ -83,12 +83,12 @@ class Tensor:
     @property
     def ndim(self) -> int:
         """The number of axes."""
-        return self.data.ndim  # type: ignore[no-any-return]
+        return self.data.ndim
 
     @property
     def size(self) -> int:
         """The number of elements."""
-        return self.data.size  # type: ignore[no-any-return]
+        return self.data.size
 
     @property
     def device(self) -> str:
@@ -157,7 +157,9 @@ class Tensor:
         """Return the same data, cut off from the tape."""
         return wrap(self.data, None)
 
-    def backward(self, gradient: Tensor | None = None, *, retain_graph: bool = False, create_graph: bool = False) -> None:
+    def backward(
+        self, gradient: Tensor | None = None, *, retain_graph: bool = False, create_graph: bool = False
+    ) -> None:
         """Add the gradient of this tensor to ``grad`` of every leaf it was computed from.
 
         Parameters
@@ -234,7 +236,9 @@ class Tensor:
             If the tensor is recorded: an array would silently lose the gradient.
         """
         if self.node is not None:
-            raise RuntimeError("numpy: got a tensor that requires a gradient, which an array cannot carry; detach() it.")
+            raise RuntimeError(
+                "numpy: got a tensor that requires a gradient, which an array cannot carry; detach() it."
+            )
         return backend.to_host(self.data)
 
     def item(self) -> Any:

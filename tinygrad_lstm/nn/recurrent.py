@@ -1,8 +1,8 @@
 """Recurrent networks, composed of primitives: nothing in a step is hidden.
 
-``_RNN``, ``_LSTM`` and ``_GRU`` are the mathematics of a step, letter by letter. A cell is one step; a layer runs it over
-a sequence, with the input's share of all steps computed beforehand in one product. While a `Tape` records, each step
-computes its own share, as it is taught.
+``_RNN``, ``_LSTM`` and ``_GRU`` are the mathematics of a step, letter by letter. A cell is one step; a layer runs it
+over a sequence, with the input's share of several steps computed at once where that is faster. While a `Tape` records,
+each step computes its own share, as it is taught.
 
 Shapes: T steps, B sequences, L layers, I = ``input_size``, H = ``hidden_size``.
 """
@@ -19,7 +19,7 @@ from ..tensor import Tensor
 from .init import uniform
 from .module import Module
 
-__all__ = ["GRU", "GRUCell", "LSTM", "LSTMCell", "RNN", "RNNCell"]
+__all__ = ["GRU", "LSTM", "RNN", "GRUCell", "LSTMCell", "RNNCell"]
 
 State: TypeAlias = "tuple[Tensor, ...]"
 """What is carried from step to step: ``(h,)``, or ``(h, c)`` for an LSTM, each of shape (B, H)."""
@@ -33,8 +33,8 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"tanh": tanh, "relu": relu
 class _RNN:
     """The step of a plain recurrent network."""
 
-    gates = 1
-    letters = ("h",)
+    gates: ClassVar[int] = 1
+    letters: ClassVar[tuple[str, ...]] = ("h",)
     activation: Callable[[Tensor], Tensor]
 
     def biases(self, b_ih: Tensor, b_hh: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -51,8 +51,8 @@ class _RNN:
 class _LSTM:
     """The step of a long short-term memory."""
 
-    gates = 4
-    letters = ("h", "c")
+    gates: ClassVar[int] = 4
+    letters: ClassVar[tuple[str, ...]] = ("h", "c")
 
     def biases(self, b_ih: Tensor, b_hh: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return the bias of the input's share and that of the state's: here both go into the first."""
@@ -74,8 +74,8 @@ class _LSTM:
 class _GRU:
     """The step of a gated recurrent unit."""
 
-    gates = 3
-    letters = ("h",)
+    gates: ClassVar[int] = 3
+    letters: ClassVar[tuple[str, ...]] = ("h",)
 
     def biases(self, b_ih: Tensor, b_hh: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return the bias of the input's share and that of the state's, which the reset gate multiplies."""
@@ -107,7 +107,7 @@ def _activation(op: str, name: str) -> Callable[[Tensor], Tensor]:
 
 
 class _Recurrent(Module):
-    """What cells and layers share: weights as `torch.nn` names and lays them out, gates stacked along the first axis."""
+    """What cells and layers share: weights named and laid out as in `torch.nn`, gates stacked along the first axis."""
 
     gates: ClassVar[int]
     letters: ClassVar[tuple[str, ...]]
@@ -348,7 +348,8 @@ class GRUCell(_GRU, _Cell):
 
     References
     ----------
-    K. Cho et al., "Learning phrase representations using RNN encoder-decoder for statistical machine translation", 2014.
+    K. Cho et al., "Learning phrase representations using RNN encoder-decoder for statistical machine translation",
+    EMNLP 2014.
 
     Examples
     --------
@@ -439,9 +440,7 @@ class LSTM(_LSTM, _Layers):
     ((7, 2, 5), (2, 2, 5), (2, 2, 5))
     """
 
-    def forward(
-        self, x: Tensor, state: tuple[Tensor, Tensor] | None = None
-    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    def forward(self, x: Tensor, state: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Return the outputs (T, B, H) and the last ``(h_n, c_n)``, (L, B, H) each, for ``x`` (T, B, I), or (T, I).
 
         The initial ``(h_0, c_0)``, (L, B, H) each, are zeros if None.

@@ -44,7 +44,7 @@ _softmax     = Unary("softmax",     _softmax_forward,
                      lambda g, y, axis: y * (g - sum(g * y, axis=axis, keepdims=True)), params=("axis",), floating=True)
 _log_softmax = Unary("log_softmax", _log_softmax_forward,
                      lambda g, y, axis: g - exp(y) * sum(g, axis=axis, keepdims=True),  params=("axis",), floating=True)
-_dropout     = Unary("dropout",     lambda x, mask: x * mask,   lambda g, mask: g * mask,               params=("mask",))
+_dropout     = Unary("dropout",     lambda x, mask: x * mask,   lambda g, mask: g * mask, params=("mask",))
 # fmt: on
 
 

@@ -8,7 +8,10 @@ from .. import backend
 from ..backend import xp
 from ..tensor import DType, Tensor, float32, wrap
 
-__all__ = ["arange", "eye", "full", "full_like", "linspace", "manual_seed", "ones", "ones_like", "rand", "randint", "randn", "zeros", "zeros_like"]  # fmt: skip
+__all__ = [
+    "arange", "eye", "full", "full_like", "linspace", "manual_seed", "ones", "ones_like", "rand", "randint", "randn",
+    "zeros", "zeros_like",
+]  # fmt: skip
 
 
 def _leaf(array: Any, requires_grad: bool) -> Tensor:

@@ -55,7 +55,7 @@ _where    = Binary("where",    lambda x1, x2, condition: xp.where(condition, x1,
 _integer_power = Unary("pow",    lambda x, n: x ** n, lambda g, x, n: g * (n * x ** (n - 1) if n else 0), params=("n",))
 _clip          = Unary("clip",   lambda x, low, high: xp.clip(x, low, high),
                        lambda g, x, y: where(x == y, g, 0), params=("low", "high"))
-_astype        = Unary("astype", lambda x, to: x.astype(to), lambda g, dtype: astype(g, dtype), params=("to",))
+_astype        = Unary("astype", lambda x, to: x.astype(to), lambda g, dtype: g.astype(dtype), params=("to",))
 
 _equal, _not_equal      = Binary("equal", xp.equal), Binary("not_equal", xp.not_equal)
 _less, _less_equal      = Binary("less", xp.less), Binary("less_equal", xp.less_equal)

@@ -91,7 +91,7 @@ def _is_basic(index: Any) -> bool:
 
 
 def _plain(index: Any) -> Any:
-    """Return an index without tensors and lists in it: arrays of the backend, ints, slices, None and ellipses."""
+    """Return an index without tensors, lists and the host's arrays in it, which become arrays of the backend."""
     if type(index) is tuple:
         return tuple(map(_plain, index))
     if type(index) is Tensor:
@@ -99,7 +99,7 @@ def _plain(index: Any) -> Any:
     elif isinstance(index, list):
         index = xp.asarray(index, dtype=None if index else int)
     elif hasattr(index, "__index__") and not isinstance(index, (bool, ndarray)):
-        return int(index)
+        index = backend.to_device(index) if hasattr(index, "__len__") else int(index)
     if isinstance(index, ndarray) and index.dtype.kind not in "iub":
         raise IndexError(f"getitem: got an index of {index.dtype}, wanted integers or bools.")
     return index
@@ -108,14 +108,20 @@ def _plain(index: Any) -> Any:
 @method("__getitem__")
 def _take_part(x: Tensor, index: Any) -> Tensor:
     """Return a part of a tensor, by ints, slices, None, ``...``, and tensors of integers or bools."""
+    if type(index) is int and x.data.ndim > 0:
+        length = x.data.shape[0]
+        if -length <= index < length:
+            return _row(x, index % length)
+    return _at("getitem", x, _plain(index))
+
+
+def _at(op: str, x: Any, index: Any) -> Any:
+    """Return a part of a tensor or an array, or say that the index does not fit."""
     try:
-        if type(index) is int and x.data.ndim > 0:
-            length = x.data.shape[0]
-            if -length <= index < length:
-                return _row(x, index % length)
-        return _getitem(x, _plain(index))
+        return _getitem(x, index)
     except IndexError as error:
-        raise IndexError(f"getitem: got an index that does not fit shape {x.shape}: {error}.") from None
+        text = str(error).rstrip(".")
+        raise IndexError(f"{op}: got an index that does not fit shape {x.shape}: {text}.") from None
 
 
 def take(x: Tensor | Array, indices: Tensor | Array, /, *, axis: int = 0) -> Tensor:
@@ -129,7 +135,7 @@ def take(x: Tensor | Array, indices: Tensor | Array, /, *, axis: int = 0) -> Ten
     if not isinstance(index, ndarray) or index.dtype.kind not in "iu":
         raise TypeError(f"take: got indices {index!r}, wanted an array of integers.")
     axis = counted("take", axis, x.ndim)
-    return _getitem(x, index if axis == 0 else along(axis, index))
+    return _at("take", x, index if axis == 0 else along(axis, index))
 
 
 def split(x: Tensor | Array, sections: int | Sequence[int], /, *, axis: int = 0) -> list[Tensor]:
@@ -140,7 +146,8 @@ def split(x: Tensor | Array, sections: int | Sequence[int], /, *, axis: int = 0)
     [Tensor([0, 1]), Tensor([2, 3]), Tensor([4, 5])]
     """
     axis = counted("split", axis, x.ndim)
-    return [_slab(x, index) for index in _cuts(x.shape[axis], axis, sections if isinstance(sections, int) else tuple(sections))]
+    lengths = sections if isinstance(sections, int) else tuple(sections)
+    return [_slab(x, index) for index in _cuts(x.shape[axis], axis, lengths)]
 
 
 @functools.lru_cache
@@ -158,5 +165,6 @@ def _cuts(length: int, axis: int, sections: int | tuple[int, ...]) -> list[tuple
 def unstack(x: Tensor | Array, /, *, axis: int = 0) -> tuple[Tensor, ...]:
     """Return the parts of ``x`` along an axis, without that axis."""
     axis = counted("unstack", axis, x.ndim)
-    rows = _row if axis == 0 else lambda x, i: _getitem(x, along(axis, i))
-    return tuple(rows(x, i) for i in range(x.shape[axis]))
+    if axis == 0:
+        return tuple([_row(x, i) for i in range(x.shape[0])])
+    return tuple([_getitem(x, along(axis, i)) for i in range(x.shape[axis])])

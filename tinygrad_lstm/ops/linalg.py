@@ -110,7 +110,9 @@ def _right_slope(g: Any, x1: Any, x2: Any) -> Any:
 # fmt: off
 _matmul = Binary("matmul", _matmul_forward, _left_slope, _right_slope)
 _linear = Primitive("linear", _linear_forward,
-                    lambda g, weight: g @ weight, lambda g, x: Outer(_rows(g), _rows(x)), lambda g, shape: sum_to(g, shape),
+                    lambda g, weight: g @ weight,
+                    lambda g, x: Outer(_rows(g), _rows(x)),
+                    lambda g, shape: sum_to(g, shape),
                     args=("x", "weight", "bias"))
 _products = Variadic("products", _sum_of_products,
                      lambda g, xs: [b @ g.T for b in xs[len(xs) // 2 :]] + [a @ g for a in xs[: len(xs) // 2]])
@@ -134,10 +136,11 @@ def matmul(x1: Tensor | Array, x2: Tensor | Array, /) -> Tensor:
     """
     try:
         return _matmul(x1, x2)
-    except ValueError:
+    except (AttributeError, ValueError):  # the first is a number's, which has no axes
+        shape1, shape2 = (getattr(x, "shape", ()) for x in (x1, x2))
         raise ValueError(
-            f"matmul: got shapes {x1.shape} and {x2.shape}, wanted the last axis of the first as long as the second "
-            "last (or only) axis of the second."
+            f"matmul: got shapes {shape1} and {shape2}, wanted the last axis of the first as long as the second last "
+            "(or only) axis of the second."
         ) from None
 
 

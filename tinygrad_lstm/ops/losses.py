@@ -55,6 +55,9 @@ def cross_entropy(input: Tensor, target: Tensor | Array, *, reduction: str = "me
     if target.dtype.kind not in "iu":
         raise TypeError(f"cross_entropy: got targets of {target.dtype}, wanted integers, one class each.")
     classes = input.shape[axis]
+    low, high = (target.min().item(), target.max().item()) if target.size > 0 else (0, 0)
+    if low < 0 or high >= classes > 0:
+        raise IndexError(f"cross_entropy: got targets from {low} to {high}, wanted classes from 0 to {classes - 1}.")
     if input.ndim > 2:
         input = permute_dims(input, (0, *range(2, input.ndim), 1))
     log_p = reshape(log_softmax(input, axis=-1), (target.size, classes))

@@ -15,16 +15,20 @@ __all__ = [
 ]  # fmt: skip
 
 # fmt: off
-_reshape      = Unary("reshape",      lambda x, to: x.reshape(to),             lambda g, shape: g.reshape(shape), params=("to",))
-_expand_dims  = Unary("expand_dims",  lambda x, axis: xp.expand_dims(x, axis), lambda g, shape: g.reshape(shape), params=("axis",))
-_squeeze      = Unary("squeeze",      lambda x, axis: xp.squeeze(x, axis),     lambda g, shape: g.reshape(shape), params=("axis",))
-_broadcast_to = Unary("broadcast_to", lambda x, to: xp.broadcast_to(x, to),    lambda g, shape: sum_to(g, shape), params=("to",))
+_reshape      = Unary("reshape",      lambda x, to: x.reshape(to),
+                      lambda g, shape: g.reshape(shape), params=("to",))
+_expand_dims  = Unary("expand_dims",  lambda x, axis: xp.expand_dims(x, axis),
+                      lambda g, shape: g.reshape(shape), params=("axis",))
+_squeeze      = Unary("squeeze",      lambda x, axis: xp.squeeze(x, axis),
+                      lambda g, shape: g.reshape(shape), params=("axis",))
+_broadcast_to = Unary("broadcast_to", lambda x, to: xp.broadcast_to(x, to),
+                      lambda g, shape: sum_to(g, shape), params=("to",))
 _permute_dims = Unary("permute_dims", lambda x, axes: xp.transpose(x, axes),
                       lambda g, axes: permute_dims(g, _inverse(axes)), params=("axes",),
                       pass_deferred=lambda deferred, axes: deferred.permuted(_inverse(axes)))
 
-_concat = Variadic("concat", lambda xs, axis: xp.concatenate(xs, axis=axis),
-                   lambda g, axis, shapes: _cut(g, axis, [shape[axis] for shape in shapes]), params=("axis",))
+_concat = Variadic("concat", lambda xs, axis, lengths: xp.concatenate(xs, axis=axis),
+                   lambda g, axis, lengths: _cut(g, axis, lengths), params=("axis", "lengths"))
 _stack  = Variadic("stack",  lambda xs, axis: xp.stack(xs, axis=axis),
                    lambda g, axis: [g[along(axis, i)] for i in range(g.shape[axis])], params=("axis",))
 # fmt: on
@@ -135,7 +139,7 @@ def concat(arrays: Sequence[Tensor | Array], /, *, axis: int | None = 0) -> Tens
     axis = counted("concat", axis, len(shapes[0]) if shapes else 0)
     if len({(*shape[:axis], *shape[axis + 1 :]) for shape in shapes}) != 1:
         raise ValueError(f"concat: got shapes {shapes}, wanted them equal but for axis {axis}.")
-    return _concat(arrays, axis)
+    return _concat(arrays, axis, [shape[axis] for shape in shapes])
 
 
 def stack(arrays: Sequence[Tensor | Array], /, *, axis: int = 0) -> Tensor:

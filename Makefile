@@ -1,0 +1,40 @@
+# `make demo` and `make test` need Python 3.11 or newer and nothing else: everything goes into .venv.
+PYTHON ?= python3
+RUN := .venv/bin/python -m
+STANDIN := PYTHONPATH=tests/standin TINYGRAD_LSTM_BACKEND=cupy
+
+.PHONY: demo test lint types doctest coverage bench golden clean
+
+demo: .venv/installed-draw  ## train on real text, draw the model, say where everything is
+	$(RUN) tinygrad_lstm demo
+
+test: .venv/installed-test  ## the whole suite, on NumPy and on a strict stand-in for CuPy
+	$(RUN) pytest
+	$(STANDIN) $(RUN) pytest
+
+lint: .venv/installed-test
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+
+types: .venv/installed-test
+	$(RUN) mypy
+
+doctest: .venv/installed-test
+	$(RUN) pytest --doctest-modules tinygrad_lstm
+	$(STANDIN) $(RUN) pytest --doctest-modules tinygrad_lstm
+
+coverage: .venv/installed-test
+	$(RUN) coverage run -m pytest
+	$(RUN) coverage report --show-missing
+
+bench: .venv/installed-test .venv/installed-peers  ## ours against PyTorch, in turn
+	$(RUN) benchmarks.composed_lstm
+	$(RUN) benchmarks.import_time
+
+.venv/installed-%: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(RUN) pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	touch $@
+
+clean:
+	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

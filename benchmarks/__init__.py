@@ -1,0 +1,1 @@
+"""Benchmarks: programs that measure, each run by `python -m benchmarks.NAME`."""
