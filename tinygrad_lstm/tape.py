@@ -233,7 +233,7 @@ def _swept_before(node: Node) -> str:
 
 def _changed_since(leaf: Node | Leaf, node: Node) -> str:
     return (
-        f"backward: the leaf {describe(leaf)} was changed after {describe(node)} had used it; "
+        f"backward: the {describe(leaf)} was changed after {describe(node)} had used it; "
         "run the forward pass again after each optimiser step or assign_."
     )
 

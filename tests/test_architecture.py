@@ -1,0 +1,82 @@
+"""The rooms of the design: imports go downwards only, one file names the array libraries, and importing stays light."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tinygrad_lstm
+
+PACKAGE = Path(tinygrad_lstm.__file__).parent
+FILES = sorted(path for path in PACKAGE.rglob("*.py"))
+
+BELOW = {
+    "backend": set(),
+    "_startup": {"backend"},
+    "tape": set(),
+    "tensor": {"backend", "tape"},
+    "primitive": {"backend", "tape", "tensor"},
+    "ops": {"backend", "tape", "tensor", "primitive"},
+    "autodiff": {"backend", "tape", "tensor", "primitive", "ops"},
+    "nn": {"backend", "tape", "tensor", "ops", "autodiff"},
+    "optim": {"backend", "tape", "tensor", "ops", "autodiff"},
+    "data": {"backend", "tensor", "ops"},
+    "interchange": {"backend", "tensor", "nn"},
+    "graph": {"backend", "tape", "tensor", "nn"},
+    "charlm": {"backend", "tape", "tensor", "ops", "autodiff", "nn", "optim", "data", "interchange"},
+}
+"""For each room, the rooms that it may import from; those not named (the command line, the package's face) see all."""
+
+UPWARDS = {("tape", "graph")}
+"""`Tape.draw` is a method because people look for it there; it imports the exporter when it is called."""
+
+
+def room_of(path: Path) -> str:
+    """Return the room in which a file stands: its top-level folder or its own name."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports_of(path: Path) -> set[str]:
+    """Return the full names of the modules that a file imports."""
+    parts = ("tinygrad_lstm", *path.relative_to(PACKAGE).parts[:-1])
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(parts[: len(parts) - node.level + 1]) if node.level else ""
+            module = ".".join(filter(None, (base, node.module)))
+            found |= {f"{module}.{alias.name}" for alias in node.names}
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_go_downwards(path: Path) -> None:
+    room = room_of(path)
+    if room in ("__init__", "__main__", "cli"):
+        return
+    ours = {name.split(".")[1] for name in imports_of(path) if name.startswith("tinygrad_lstm.")}
+    upwards = {target for target in ours - {room} - BELOW[room] if (room, target) not in UPWARDS}
+    assert not upwards
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_only_the_backend_names_the_array_libraries(path: Path) -> None:
+    if room_of(path) != "backend":
+        assert not {name for name in imports_of(path) if name.split(".")[0] in ("numpy", "cupy")}
+
+
+def test_the_tape_needs_the_standard_library_alone() -> None:
+    theirs = {name.split(".")[0] for name in imports_of(PACKAGE / "tape.py") if not name.startswith("tinygrad_lstm")}
+    assert theirs <= sys.stdlib_module_names
+
+
+def test_importing_the_package_loads_no_tool_that_only_some_programs_need() -> None:
+    program = "import sys, tinygrad_lstm; print(*{name.split('.')[0] for name in sys.modules})"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    heavy = {"graphviz", "pygraphviz", "safetensors", "tqdm", "argparse", "torch", "matplotlib", "pydoc_data"}
+    assert not heavy & set(run.stdout.split())

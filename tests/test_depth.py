@@ -1,0 +1,116 @@
+"""Long graphs: no recursion, work in proportion to the length, and memory that goes when the result goes.
+
+Nothing is timed here. Work is counted: calls of functions, and elements written where the backend counts them.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import tinygrad_lstm as tg
+from tinygrad_lstm import nn
+
+
+def unrolled(steps: int) -> tuple[nn.LSTM, tg.Tensor]:
+    """Return a small LSTM and its loss over a sequence; each row of the sequence requires a gradient too."""
+    layer = nn.LSTM(2, 3)
+    x = tg.randn(steps, 1, 2, requires_grad=True)
+    return layer, tg.sum(tg.square(layer(x)[0]))
+
+
+def calls_made(action: Callable[[], Any]) -> int:
+    """Return how many functions the interpreter called, Python's and C's."""
+    count = 0
+
+    def note(frame: Any, event: str, argument: Any) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    sys.setprofile(note)
+    try:
+        action()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+def test_an_lstm_over_20_000_steps_is_differentiated_without_recursion() -> None:
+    layer, loss = unrolled(20_000)
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(150)
+    try:
+        loss.backward()
+    finally:
+        sys.setrecursionlimit(limit)
+    assert all(float(abs(p.grad.data).max()) > 0 for p in layer.parameters())
+
+
+def test_a_chain_of_100_000_nodes_is_differentiated_and_freed() -> None:
+    x = tg.asarray(1.0, requires_grad=True)
+    y = x
+    for _ in range(100_000):
+        y = y + x
+    y.backward()
+    assert x.grad.item() == 100_001
+    del y
+
+
+@pytest.mark.parametrize("part", ["forward", "backward"])
+def test_calls_grow_with_the_length_alone(part: str) -> None:
+    counts = []
+    for steps in (500, 1000, 2000):
+        if part == "forward":
+            counts.append(calls_made(lambda steps=steps: unrolled(steps)))
+        else:
+            _, loss = unrolled(steps)
+            counts.append(calls_made(loss.backward))
+    assert (counts[2] - counts[1]) == pytest.approx(2 * (counts[1] - counts[0]), rel=0.02)
+
+
+def test_elements_written_grow_with_the_length_alone(elements_written: Callable[[Callable[[], object]], int]) -> None:
+    counts = []
+    for steps in (200, 400, 800):
+        _, loss = unrolled(steps)
+        counts.append(elements_written(loss.backward))
+    assert (counts[2] - counts[1]) == pytest.approx(2 * (counts[1] - counts[0]), rel=0.02)
+
+
+def test_rows_taken_one_by_one_write_each_element_once(elements_written: Callable[[Callable[[], object]], int]) -> None:
+    x = tg.randn(400, 5, requires_grad=True)
+    total = sum((tg.sum(x[t]) for t in range(400)), start=tg.zeros(()))
+    assert elements_written(total.backward) < 10 * x.size
+
+
+def test_a_graph_is_freed_by_reference_counts_alone() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        _, loss = unrolled(50)
+        inner = weakref.ref(loss.node)
+        oldest = weakref.ref(loss.node.parents[0].parents[0].parents[0])
+        loss.backward()
+        assert inner() is not None
+        assert oldest() is not None
+        del loss
+        assert inner() is None
+        assert oldest() is None
+    finally:
+        gc.enable()
+
+
+def test_a_sweep_lets_go_of_what_nodes_saved() -> None:
+    x = tg.randn(1000, requires_grad=True)
+    y = tg.exp(x)
+    saved = weakref.ref(y.data)
+    loss = tg.sum(y)
+    del y
+    assert saved() is not None
+    loss.backward()
+    assert saved() is None
+    assert loss.item() > 0
