@@ -13,25 +13,26 @@ Tensor([[-1.],
 from . import _startup, nn, ops, optim
 from .autodiff import grad, gradcheck
 from .ops import *
-from .primitive import Binary, Primitive, Unary, Variadic
+from .primitive import Primitive, binary, nary, unary, variadic
 from .tape import Tape, no_grad, scope
 from .tensor import Tensor, asarray
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "Binary",
     "Primitive",
     "Tape",
     "Tensor",
-    "Unary",
-    "Variadic",
     "asarray",
+    "binary",
     "grad",
     "gradcheck",
+    "nary",
     "nn",
     "no_grad",
     "optim",
     "scope",
+    "unary",
+    "variadic",
     *ops.__all__,
 ]

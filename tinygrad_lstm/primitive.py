@@ -1,111 +1,69 @@
-"""Primitives: functions of arrays with a derivative for each argument, and how calling one makes a node.
+"""Primitives: functions of arrays with a derivative in each argument, and how applying one makes a node.
 
-To add an op, give its forward function and its derivatives, and call it:
+`unary`, `binary`, `nary` and `variadic` make an op of a forward function and its derivatives:
 
 >>> import tinygrad_lstm as tg
 >>> from tinygrad_lstm.backend import xp
->>> softsign = tg.Unary("softsign", lambda x: x / (1 + xp.abs(x)), lambda g, x: g / tg.square(1 + tg.abs(x)))
+>>> softsign = tg.unary("softsign", lambda x: x / (1 + xp.abs(x)), lambda g, x: g / tg.square(1 + tg.abs(x)))
 >>> x = tg.asarray([-1.0, 1.0], requires_grad=True)
 >>> softsign(x).sum().backward()
 >>> x.grad
 Tensor([0.25, 0.25])
+
+The ops are closures, and the frequent cases are spelt out, because this is where a small network spends its time.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from . import backend
 from .backend import Array, ndarray, xp
 from .tape import Deferred, Entry, Leaf, Node, Tape, state
 from .tensor import Tensor, float32, wrap
 
-__all__ = ["Binary", "Primitive", "Unary", "Variadic"]
+__all__ = ["Primitive", "binary", "nary", "unary", "variadic"]
+
+Op: TypeAlias = Callable[..., Any]
+"""Takes arrays, tensors or numbers, then parameters; returns a tensor if there was one among them, else an array."""
+
+Derivative: TypeAlias = Callable[..., Any]
+"""Takes the cotangent ``g`` of the output and then, by name, what it needs; returns the cotangent of an argument.
+
+It may name an argument, ``y`` for the output, a parameter, and the argument's ``shape`` and ``dtype``; what no derivative
+names is not kept. The formula is made of operators and of public ops, so that it serves arrays at the first order and
+tensors at every other. What it returns has the argument's shape, but for ops that broadcast.
+"""
+
+Pull: TypeAlias = "Callable[[Node, Any], Sequence[Any]]"
+"""Takes a node and the cotangent of its output; returns those of its arguments, None where none is needed."""
 
 
 class Primitive:
-    """A function of a fixed number of arrays.
+    """What the tape knows of an op.
 
-    Parameters
+    Attributes
     ----------
     name
         What tables, pictures and errors call it.
-    forward
-        Takes the arguments (arrays or numbers), then the parameters, and returns an array.
-    derivatives
-        One for each argument, or none at all. Each takes the cotangent ``g`` and then, by name, what it needs: an
-        argument, ``y`` for the output, a parameter, the argument's ``shape`` or its ``dtype``; what no derivative names
-        is not kept. A formula is made of operators and of public ops, so that it serves arrays at the first order and
-        tensors at every other.
-    args, params
-        The names of the arguments and of the parameters.
-    broadcasts
-        The arguments broadcast against each other: the engine sums a cotangent back to its argument's shape.
-    floating
-        Integers and bools are taken as float32.
+    pull
+        The derivative.
     pass_deferred
-        Takes a `Deferred` cotangent of the output, and the parameters; returns that of the argument, or None if it has
-        to be made dense first.
+        Takes a `Deferred` cotangent of the output, and the parameters; returns that of the only argument, or None if it
+        has to be made dense first. None if that is always so.
     """
 
-    args: tuple[str, ...] = ()
+    __slots__ = ("name", "pass_deferred", "pull")
 
-    def __init__(
-        self,
-        name: str,
-        forward: Callable[..., Any],
-        *derivatives: Callable[..., Any],
-        args: Sequence[str] = (),
-        params: Sequence[str] = (),
-        broadcasts: bool = False,
-        floating: bool = False,
-        pass_deferred: Callable[..., Deferred | None] | None = None,
-    ) -> None:
+    def __init__(self, name: str, pull: Pull, pass_deferred: Callable[..., Deferred | None] | None = None) -> None:
         self.name = name
-        self.forward = forward
-        self.args = tuple(args) or self.args
-        self.broadcasts = broadcasts
-        self.floating = floating
+        self.pull = pull
         self.pass_deferred = pass_deferred
-        names = (*self.args, "y", *params, "shape", "dtype")
-        wanted = [_wanted(derivative, names) for derivative in derivatives]
-        self.rules = tuple(_rule(d, places, len(self.args) + 1) for d, places in zip(derivatives, wanted, strict=True))
-        self.uses = tuple(map(frozenset, wanted))
-        self.kept = {needs: self._kept(needs) for needs in itertools.product((False, True), repeat=len(self.args))}
-
-    def _kept(self, needs: tuple[bool, ...]) -> tuple[bool, ...]:
-        """Return which of the arguments and the output to keep, by which arguments need a gradient."""
-        used = {place for use, need in zip(self.uses, needs, strict=False) if need for place in use}
-        return tuple(place in used for place in range(len(self.args) + 1))
 
     def __repr__(self) -> str:
-        return f"<primitive {self.name}({', '.join(self.args)})>"
-
-    def __call__(self, *arguments: Any) -> Any:
-        """Apply to the arguments and, behind them, the parameters; a tensor among them gives a tensor."""
-        arity = len(self.args)
-        params = arguments[arity:]
-        if Tensor not in map(type, arguments[:arity]):
-            return self.forward(*arguments)
-        operands = _aligned(self, arguments[:arity])
-        data = [x.data if type(x) is Tensor else x for x in operands]
-        value = self.forward(*data, *params)
-        parents = tuple([x.node if type(x) is Tensor else None for x in operands])
-        if not any(parents) or not state.recording or not self.rules:
-            return wrap(value, None)
-        kept = self.kept[tuple([parent is not None for parent in parents])]
-        saved = tuple([x if keep else None for x, keep in zip((*data, value), kept, strict=True)])
-        return _recorded(self, operands, parents, saved, params, value)
-
-    def pull(self, node: Node, g: Any) -> Sequence[Any]:
-        """Return the cotangents of the arguments, None where none is needed, from the cotangent of the output."""
-        saved = node.saved if type(g) is not Tensor else _lifted(node)
-        return [
-            None if parent is None else rule(g, saved, node, index)
-            for index, (rule, parent) in enumerate(zip(self.rules, node.parents, strict=True))
-        ]
+        return f"<primitive {self.name}>"
 
     def pass_on(self, node: Node, deferred: list[Deferred]) -> list[Deferred] | None:
         """Return deferred cotangents as the argument gets them, or None if this op has to see them dense."""
@@ -115,106 +73,213 @@ class Primitive:
         return None if None in passed else passed  # type: ignore[return-value]
 
 
-class Unary(Primitive):
-    """A primitive of one array, ``x``."""
+def unary(
+    name: str,
+    forward: Callable[..., Array],
+    derivative: Derivative | None = None,
+    *,
+    params: Sequence[str] = (),
+    floating: bool = False,
+    pass_deferred: Callable[..., Deferred | None] | None = None,
+) -> Op:
+    """Return an op of one array, ``x``.
 
-    args = ("x",)
+    Parameters
+    ----------
+    name
+        What tables, pictures and errors call it.
+    forward
+        Takes an array, then the parameters, and returns an array.
+    derivative
+        The derivative; without one, the result is a constant.
+    params
+        The names of the parameters.
+    floating
+        Integers and bools are taken as float32.
+    pass_deferred
+        See `Primitive`.
+    """
+    if derivative is None:
+        return _constant_op(name, forward, 1, floating)
+    wanted = _wanted(derivative, ("x", "y", *params, "shape", "dtype"))
+    keep_x, keep_y = 0 in wanted, 1 in wanted
+    primitive = Primitive(name, _pull_one(derivative, wanted), pass_deferred)
+    constant = _constant_op(name, forward, 1, floating)
 
-    def __call__(self, x: Any, *params: Any) -> Any:
-        """Apply to an array or a tensor."""
-        if type(x) is not Tensor:
-            _check_raw(self, x)
-            return self.forward(x, *params)
+    def op(x: Any, *parameters: Any) -> Any:
+        if type(x) is not Tensor or x.node is None or not state.recording:
+            return constant(x, *parameters)
         data = x.data
-        if self.floating and data.dtype.kind != "f":
-            data = data.astype(float32)
-        value = self.forward(data, *params)
-        parent = x.node
-        if parent is None or not state.recording or not self.rules:
-            return wrap(value, None)
-        keep_x, keep_y = self.kept[True,]
-        node = Node(self, (parent,), (data if keep_x else None, value if keep_y else None), params, value)
+        value = forward(data, *parameters)
+        node = Node(primitive, (x.node,), (data if keep_x else None, value if keep_y else None), parameters, value)
         if state.tape is not None:
             _note(state.tape, node, (x,), value)
         return wrap(value, node)
 
-    def pull(self, node: Node, g: Any) -> Sequence[Any]:
-        """Return the cotangent of the argument from that of the output."""
-        return (self.rules[0](g, node.saved if type(g) is not Tensor else _lifted(node), node, 0),)
+    return op
 
 
-class Binary(Primitive):
-    """A primitive of two arrays, ``x1`` and ``x2``, either of which may be a number."""
+def binary(
+    name: str,
+    forward: Callable[..., Array],
+    derivative1: Derivative | None = None,
+    derivative2: Derivative | None = None,
+    *,
+    params: Sequence[str] = (),
+    broadcasts: bool = False,
+    floating: bool = False,
+) -> Op:
+    """Return an op of two arrays, ``x1`` and ``x2``, either of which may be a number.
 
-    args = ("x1", "x2")
+    Parameters
+    ----------
+    name, forward, params, floating
+        As for `unary`.
+    derivative1, derivative2
+        The derivatives in ``x1`` and ``x2``; without them, the result is a constant.
+    broadcasts
+        The arguments broadcast against each other: cotangents are summed back to their shapes.
+    """
+    if derivative1 is None or derivative2 is None:
+        return _constant_op(name, forward, 2, floating)
+    names = ("x1", "x2", "y", *params, "shape", "dtype")
+    wanted1, wanted2 = _wanted(derivative1, names), _wanted(derivative2, names)
+    keeps = _keeps((wanted1, wanted2))
+    primitive = Primitive(name, _pull_two(derivative1, derivative2, wanted1, wanted2, broadcasts))
+    constant = _constant_op(name, forward, 2, floating)
 
-    def __call__(self, x1: Any, x2: Any, *params: Any) -> Any:
-        """Apply to arrays, tensors or numbers."""
-        if type(x1) is not Tensor or type(x2) is not Tensor or x1.data.dtype is not x2.data.dtype or self.floating:
+    def op(x1: Any, x2: Any, *parameters: Any) -> Any:
+        if type(x1) is not Tensor or type(x2) is not Tensor or x1.data.dtype is not x2.data.dtype:
             if type(x1) is not Tensor and type(x2) is not Tensor:
-                _check_raw(self, x1, x2)
-                return self.forward(x1, x2, *params)
-            x1, x2 = _aligned(self, (x1, x2))
+                return constant(x1, x2, *parameters)
+            x1, x2 = _aligned(name, (x1, x2), floating)
         a, parent1 = (x1.data, x1.node) if type(x1) is Tensor else (x1, None)
         b, parent2 = (x2.data, x2.node) if type(x2) is Tensor else (x2, None)
-        value = self.forward(a, b, *params)
-        if (parent1 is None and parent2 is None) or not state.recording or not self.rules:
-            return wrap(value, None)
-        keep_a, keep_b, keep_y = self.kept[parent1 is not None, parent2 is not None]
+        if (parent1 is None and parent2 is None) or not state.recording:
+            return constant(x1, x2, *parameters)
+        value = forward(a, b, *parameters)
+        keep_a, keep_b, keep_y = keeps[parent1 is not None, parent2 is not None]
         saved = (a if keep_a else None, b if keep_b else None, value if keep_y else None)
-        node = Node(self, (parent1, parent2), saved, params, value)
+        node = Node(primitive, (parent1, parent2), saved, parameters, value)
         if state.tape is not None:
             _note(state.tape, node, (x1, x2), value)
         return wrap(value, node)
 
-    def pull(self, node: Node, g: Any) -> Sequence[Any]:
-        """Return the cotangents of both arguments, None where none is needed, from that of the output."""
-        saved = node.saved if type(g) is not Tensor else _lifted(node)
-        parent1, parent2 = node.parents
-        g1 = None if parent1 is None else self.rules[0](g, saved, node, 0)
-        g2 = None if parent2 is None else self.rules[1](g, saved, node, 1)
-        if self.broadcasts:
-            if g1 is not None and g1.shape != parent1.shape:  # type: ignore[union-attr]
-                g1 = sum_to(g1, parent1.shape)  # type: ignore[union-attr]
-            if g2 is not None and g2.shape != parent2.shape:  # type: ignore[union-attr]
-                g2 = sum_to(g2, parent2.shape)  # type: ignore[union-attr]
-        return g1, g2
+    return op
 
 
-class Variadic(Primitive):
-    """A primitive of any number of arrays.
+def nary(
+    name: str,
+    forward: Callable[..., Array],
+    *derivatives: Derivative,
+    args: Sequence[str],
+    params: Sequence[str] = (),
+) -> Op:
+    """Return an op of several arrays, any but the first of which may be None.
 
-    ``forward`` takes the list of arrays, then the parameters. There is one derivative, which returns the list of all
-    cotangents; it may name ``xs`` (the arrays), ``y`` and parameters.
+    Parameters
+    ----------
+    name, forward, params
+        As for `unary`.
+    derivatives
+        One for each argument.
+    args
+        The names of the arguments, by which derivatives ask for them.
     """
+    arity = len(args)
+    wanted = [_wanted(derivative, (*args, "y", *params, "shape", "dtype")) for derivative in derivatives]
+    keeps = _keeps(wanted)
+    rules = [_rule(derivative, places, arity + 1) for derivative, places in zip(derivatives, wanted, strict=True)]
+    constant = _constant_op(name, forward, arity, False)
 
-    def __init__(
-        self, name: str, forward: Callable[..., Any], derivative: Callable[..., Any], params: Sequence[str] = ()
-    ) -> None:
-        super().__init__(name, forward, params=params)
-        self.derivative = derivative
-        self.wanted = _wanted(derivative, ("xs", "y", *params))
+    def pull(node: Node, g: Any) -> list[Any]:
+        saved = node.saved if type(g) is not Tensor else _lifted(node)
+        return [
+            None if parent is None else rule(g, saved, node, index)
+            for index, (rule, parent) in enumerate(zip(rules, node.parents, strict=True))
+        ]
 
-    def __call__(self, xs: Sequence[Any], *params: Any) -> Any:
-        """Apply to arrays or tensors; a tensor among them gives a tensor."""
-        if Tensor not in map(type, xs):
-            return self.forward(xs, *params)
-        operands = _aligned(self, xs)
+    primitive = Primitive(name, pull)
+
+    def op(*arguments: Any) -> Any:
+        if Tensor not in map(type, arguments):
+            return constant(*arguments)
+        operands = _aligned(name, arguments[:arity], False)
+        parents = tuple([x.node if type(x) is Tensor else None for x in operands])
+        if not any(parents) or not state.recording:
+            return constant(*operands, *arguments[arity:])
         data = [x.data if type(x) is Tensor else x for x in operands]
-        value = self.forward(data, *params)
-        parents = tuple(x.node if type(x) is Tensor else None for x in operands)
+        value = forward(*data, *arguments[arity:])
+        kept = keeps[tuple([parent is not None for parent in parents])]
+        saved = tuple([x if keep else None for x, keep in zip((*data, value), kept, strict=True)])
+        node = Node(primitive, parents, saved, arguments[arity:], value)
+        if state.tape is not None:
+            _note(state.tape, node, operands, value)
+        return wrap(value, node)
+
+    return op
+
+
+def variadic(
+    name: str, forward: Callable[..., Array], derivative: Callable[..., Sequence[Any]], *, params: Sequence[str] = ()
+) -> Op:
+    """Return an op of a sequence of arrays.
+
+    Parameters
+    ----------
+    name, params
+        As for `unary`.
+    forward
+        Takes the list of arrays, then the parameters.
+    derivative
+        Returns the cotangents of all the arrays. It may name ``xs``, the arrays, and ``y`` and parameters as others do.
+    """
+    wanted = _wanted(derivative, ("xs", "y", *params))
+    keep_xs, keep_y = 0 in wanted, 1 in wanted
+
+    def pull(node: Node, g: Any) -> list[Any]:
+        saved: Any = node.saved if type(g) is not Tensor else _lifted(node)
+        known = (saved[:-1], saved[-1], *node.params)
+        cotangents = derivative(g, *[known[place] for place in wanted])
+        return [None if parent is None else c for parent, c in zip(node.parents, cotangents, strict=True)]
+
+    primitive = Primitive(name, pull)
+
+    def op(xs: Sequence[Any], *parameters: Any) -> Any:
+        if Tensor not in map(type, xs):
+            return forward(xs, *parameters)
+        operands = _aligned(name, xs, False)
+        data = [x.data if type(x) is Tensor else x for x in operands]
+        value = forward(data, *parameters)
+        parents = tuple([x.node if type(x) is Tensor else None for x in operands])
         if not any(parents) or not state.recording:
             return wrap(value, None)
-        saved = (*(data if 0 in self.wanted else [None] * len(data)), value if 1 in self.wanted else None)
-        return _recorded(self, operands, parents, saved, params, value)
+        saved = (*(data if keep_xs else [None] * len(data)), value if keep_y else None)
+        node = Node(primitive, parents, saved, parameters, value)
+        if state.tape is not None:
+            _note(state.tape, node, operands, value)
+        return wrap(value, node)
 
-    def pull(self, node: Node, g: Any) -> list[Any]:
-        """Return the cotangents of the arguments, None where none is needed, from the cotangent of the output."""
-        saved = node.saved if type(g) is not Tensor else _lifted(node)
-        assert saved is not None
-        known = (saved[:-1], saved[-1], *node.params)
-        cotangents = self.derivative(g, *(known[i] for i in self.wanted))
-        return [None if parent is None else c for parent, c in zip(node.parents, cotangents, strict=True)]
+    return op
+
+
+def _constant_op(name: str, forward: Callable[..., Array], arity: int, floating: bool) -> Op:
+    """Return an op whose result is not on the tape: what every op does where nothing needs a gradient."""
+
+    def op(*arguments: Any) -> Any:
+        operands: Sequence[Any] = arguments[:arity]
+        if Tensor not in map(type, operands):
+            for x in operands:
+                if type(x) is not ndarray and x is not None and not isinstance(x, NUMBERS):
+                    raise TypeError(_wrong_kind(name, x))
+            return forward(*arguments)
+        data = [x.data if type(x) is Tensor else x for x in _aligned(name, operands, floating)]
+        return wrap(forward(*data, *arguments[arity:]), None)
+
+    return op
+
+
+NUMBERS = (bool, int, float, backend.Scalar)
 
 
 def _wanted(derivative: Callable[..., Any], names: tuple[str, ...]) -> tuple[int, ...]:
@@ -223,8 +288,17 @@ def _wanted(derivative: Callable[..., Any], names: tuple[str, ...]) -> tuple[int
     return tuple(names.index(name) for name in code.co_varnames[1 : code.co_argcount])
 
 
-def _rule(derivative: Callable[..., Any], wanted: tuple[int, ...], kept: int) -> Callable[..., Any]:
-    """Return a derivative as a function of ``(g, saved, node, index)``; the frequent forms are spelt out for speed."""
+def _keeps(wanted: Sequence[tuple[int, ...]]) -> dict[tuple[bool, ...], tuple[bool, ...]]:
+    """Return which arguments to keep, and whether to keep the output, by which arguments need a gradient."""
+    keeps = {}
+    for needs in itertools.product((False, True), repeat=len(wanted)):
+        used = {place for places, need in zip(wanted, needs, strict=True) if need for place in places}
+        keeps[needs] = tuple(place in used for place in range(len(wanted) + 1))
+    return keeps
+
+
+def _rule(derivative: Derivative, wanted: tuple[int, ...], kept: int) -> Callable[..., Any]:
+    """Return a derivative as a function of ``(g, saved, node, index)``, of which ``kept`` values are saved."""
     if not wanted:
         return lambda g, saved, node, index: derivative(g)
     if len(wanted) == 1 and wanted[0] < kept:
@@ -239,19 +313,47 @@ def _rule(derivative: Callable[..., Any], wanted: tuple[int, ...], kept: int) ->
     return rule
 
 
-def _recorded(
-    primitive: Primitive,
-    operands: Sequence[Any],
-    parents: tuple[Node | Leaf | None, ...],
-    saved: tuple[Any, ...],
-    params: tuple[Any, ...],
-    value: Array,
-) -> Tensor:
-    """Return the value as a tensor with its node, which an open `Tape` notes too."""
-    node = Node(primitive, parents, saved, params, value)
-    if state.tape is not None:
-        _note(state.tape, node, operands, value)
-    return wrap(value, node)
+def _pull_one(derivative: Derivative, wanted: tuple[int, ...]) -> Pull:
+    """Return the derivative of an op of one array."""
+    if len(wanted) == 1 and wanted[0] < 2:
+        (place,) = wanted
+
+        def pull_with_saved(node: Node, g: Any) -> Sequence[Any]:
+            saved: Any = node.saved if type(g) is not Tensor else _lifted(node)
+            return (derivative(g, saved[place]),)
+
+        return pull_with_saved
+    rule = _rule(derivative, wanted, 2)
+
+    def pull(node: Node, g: Any) -> Sequence[Any]:
+        return (rule(g, node.saved if type(g) is not Tensor else _lifted(node), node, 0),)
+
+    return pull
+
+
+def _pull_two(
+    derivative1: Derivative,
+    derivative2: Derivative,
+    wanted1: tuple[int, ...],
+    wanted2: tuple[int, ...],
+    broadcasts: bool,
+) -> Pull:
+    """Return the derivative of an op of two arrays, its parts summed back to the arguments' shapes if it broadcasts."""
+    rule1, rule2 = _rule(derivative1, wanted1, 3), _rule(derivative2, wanted2, 3)
+
+    def pull(node: Node, g: Any) -> Sequence[Any]:
+        saved = node.saved if type(g) is not Tensor else _lifted(node)
+        parent1, parent2 = node.parents
+        g1 = None if parent1 is None else rule1(g, saved, node, 0)
+        g2 = None if parent2 is None else rule2(g, saved, node, 1)
+        if broadcasts:
+            if parent1 is not None and g1.shape != parent1.shape:
+                g1 = sum_to(g1, parent1.shape)
+            if parent2 is not None and g2.shape != parent2.shape:
+                g2 = sum_to(g2, parent2.shape)
+        return g1, g2
+
+    return pull
 
 
 def _note(tape: Tape, node: Node, operands: Sequence[Any], value: Array) -> None:
@@ -275,7 +377,7 @@ def _lifted(node: Node) -> tuple[Any, ...]:
     )
 
 
-def _aligned(primitive: Primitive, operands: Sequence[Any]) -> Sequence[Any]:
+def _aligned(name: str, operands: Sequence[Any], floating: bool) -> Sequence[Any]:
     """Return the operands of a tensor op in one element type: tensors, and numbers or None as they are.
 
     Floating point wins over integers and bools whatever their width (as in PyTorch and JAX); among floats, and among
@@ -288,18 +390,18 @@ def _aligned(primitive: Primitive, operands: Sequence[Any]) -> Sequence[Any]:
         elif x is not None:
             break
     else:
-        if not primitive.floating or dtype.kind == "f":
+        if not floating or dtype.kind == "f":
             return operands
-    operands = [x if type(x) is Tensor else _constant(primitive, x) for x in operands]
+    operands = [x if type(x) is Tensor else _operand(name, x) for x in operands]
     dtypes = {x.data.dtype for x in operands if type(x) is Tensor}
     floats = {dtype for dtype in dtypes if dtype.kind == "f"}
-    if not floats and (primitive.floating or float in map(type, operands)):
+    if not floats and (floating or float in map(type, operands)):
         floats = {float32}
     dtype = xp.result_type(*(floats or dtypes))
     return [x.astype(dtype) if type(x) is Tensor and x.data.dtype != dtype else x for x in operands]
 
 
-def _constant(primitive: Primitive, x: Any) -> Any:
+def _operand(name: str, x: Any) -> Any:
     """Return an operand that is no tensor as one, or as a Python number."""
     if isinstance(x, ndarray):
         return wrap(x, None)
@@ -307,21 +409,12 @@ def _constant(primitive: Primitive, x: Any) -> Any:
         return x.item()
     if x is None or isinstance(x, (bool, int, float)):
         return x
-    raise TypeError(_wrong_kind(primitive, x))
+    raise TypeError(_wrong_kind(name, x))
 
 
-def _wrong_kind(primitive: Primitive, x: Any) -> str:
-    return (
-        f"{primitive.name}: got {type(x).__module__}.{type(x).__name__}, wanted a tensor, a {backend.name} array or a "
-        "number; asarray makes a tensor of other data."
-    )
-
-
-def _check_raw(primitive: Primitive, *operands: Any) -> None:
-    """Refuse what NumPy would silently make an array of."""
-    for x in operands:
-        if type(x) is not ndarray and not isinstance(x, (backend.Scalar, bool, int, float)):
-            raise TypeError(_wrong_kind(primitive, x))
+def _wrong_kind(name: str, x: Any) -> str:
+    kind = f"{type(x).__module__}.{type(x).__name__}"
+    return f"{name}: got {kind}, wanted a tensor, a {backend.name} array or a number; asarray makes a tensor of it."
 
 
 def sum_to(g: Any, shape: tuple[int, ...]) -> Any:

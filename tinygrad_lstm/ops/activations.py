@@ -6,7 +6,7 @@ from typing import Any
 
 from .. import backend
 from ..backend import Array, xp
-from ..primitive import Unary
+from ..primitive import unary
 from ..tensor import Tensor
 from .elementwise import exp, where
 from .reductions import sum
@@ -38,13 +38,13 @@ def _log_softmax_forward(x: Array, axis: int) -> Array:
 
 
 # fmt: off
-_sigmoid     = Unary("sigmoid",     _logistic,                  lambda g, y: g * (y - y * y),           floating=True)
-_relu        = Unary("relu",        lambda x: xp.maximum(x, 0), lambda g, y: where(y > 0, g, 0))
-_softmax     = Unary("softmax",     _softmax_forward,
+_sigmoid     = unary("sigmoid",     _logistic,                  lambda g, y: g * (y - y * y),           floating=True)
+_relu        = unary("relu",        lambda x: xp.maximum(x, 0), lambda g, y: where(y > 0, g, 0))
+_softmax     = unary("softmax",     _softmax_forward,
                      lambda g, y, axis: y * (g - sum(g * y, axis=axis, keepdims=True)), params=("axis",), floating=True)
-_log_softmax = Unary("log_softmax", _log_softmax_forward,
+_log_softmax = unary("log_softmax", _log_softmax_forward,
                      lambda g, y, axis: g - exp(y) * sum(g, axis=axis, keepdims=True),  params=("axis",), floating=True)
-_dropout     = Unary("dropout",     lambda x, mask: x * mask,   lambda g, mask: g * mask, params=("mask",))
+_dropout     = unary("dropout",     lambda x, mask: x * mask,   lambda g, mask: g * mask, params=("mask",))
 # fmt: on
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..backend import Array, Scalar, xp
-from ..primitive import Binary, Unary
+from ..primitive import binary, unary
 from ..tensor import DType, Operand, Tensor, asarray, float32, method
 
 __all__ = [
@@ -19,52 +19,52 @@ __all__ = [
 ]  # fmt: skip
 
 # fmt: off
-_positive   = Unary("positive",   xp.positive,   lambda g: g)
-_negative   = Unary("negative",   xp.negative,   lambda g: -g)
-_abs        = Unary("abs",        xp.abs,        lambda g, x: g * sign(x))
-_sign       = Unary("sign",       xp.sign,       lambda g: g * 0)
-_floor      = Unary("floor",      xp.floor,      lambda g: g * 0)
-_square     = Unary("square",     xp.square,     lambda g, x: g * (2 * x))
-_reciprocal = Unary("reciprocal", xp.reciprocal, lambda g, y: -g * y * y,       floating=True)
-_sqrt       = Unary("sqrt",       xp.sqrt,       lambda g, y: g / (2 * y),      floating=True)
-_exp        = Unary("exp",        xp.exp,        lambda g, y: g * y,            floating=True)
-_expm1      = Unary("expm1",      xp.expm1,      lambda g, y: g * (y + 1),      floating=True)
-_log        = Unary("log",        xp.log,        lambda g, x: g / x,            floating=True)
-_log1p      = Unary("log1p",      xp.log1p,      lambda g, x: g / (1 + x),      floating=True)
-_sin        = Unary("sin",        xp.sin,        lambda g, x: g * cos(x),       floating=True)
-_cos        = Unary("cos",        xp.cos,        lambda g, x: -g * sin(x),      floating=True)
-_tanh       = Unary("tanh",       xp.tanh,       lambda g, y: g - g * y * y,    floating=True)
+_positive   = unary("positive",   xp.positive,   lambda g: g)
+_negative   = unary("negative",   xp.negative,   lambda g: -g)
+_abs        = unary("abs",        xp.abs,        lambda g, x: g * sign(x))
+_sign       = unary("sign",       xp.sign,       lambda g: g * 0)
+_floor      = unary("floor",      xp.floor,      lambda g: g * 0)
+_square     = unary("square",     xp.square,     lambda g, x: g * (2 * x))
+_reciprocal = unary("reciprocal", xp.reciprocal, lambda g, y: -g * y * y,       floating=True)
+_sqrt       = unary("sqrt",       xp.sqrt,       lambda g, y: g / (2 * y),      floating=True)
+_exp        = unary("exp",        xp.exp,        lambda g, y: g * y,            floating=True)
+_expm1      = unary("expm1",      xp.expm1,      lambda g, y: g * (y + 1),      floating=True)
+_log        = unary("log",        xp.log,        lambda g, x: g / x,            floating=True)
+_log1p      = unary("log1p",      xp.log1p,      lambda g, x: g / (1 + x),      floating=True)
+_sin        = unary("sin",        xp.sin,        lambda g, x: g * cos(x),       floating=True)
+_cos        = unary("cos",        xp.cos,        lambda g, x: -g * sin(x),      floating=True)
+_tanh       = unary("tanh",       xp.tanh,       lambda g, y: g - g * y * y,    floating=True)
 
-_add      = Binary("add",      xp.add,      lambda g: g,          lambda g: g,               broadcasts=True)
-_subtract = Binary("subtract", xp.subtract, lambda g: g,          lambda g: -g,              broadcasts=True)
-_multiply = Binary("multiply", xp.multiply, lambda g, x2: g * x2, lambda g, x1: g * x1,      broadcasts=True)
-_divide   = Binary("divide",   xp.divide,   lambda g, x2: g / x2, lambda g, x2, y: -g * y / x2,
+_add      = binary("add",      xp.add,      lambda g: g,          lambda g: g,               broadcasts=True)
+_subtract = binary("subtract", xp.subtract, lambda g: g,          lambda g: -g,              broadcasts=True)
+_multiply = binary("multiply", xp.multiply, lambda g, x2: g * x2, lambda g, x1: g * x1,      broadcasts=True)
+_divide   = binary("divide",   xp.divide,   lambda g, x2: g / x2, lambda g, x2, y: -g * y / x2,
                    broadcasts=True, floating=True)
-_maximum  = Binary("maximum",  xp.maximum,  lambda g, x1, x2: _winner(g, x1, x2), lambda g, x1, x2: _winner(g, x2, x1),
+_maximum  = binary("maximum",  xp.maximum,  lambda g, x1, x2: _winner(g, x1, x2), lambda g, x1, x2: _winner(g, x2, x1),
                    broadcasts=True)
-_minimum  = Binary("minimum",  xp.minimum,  lambda g, x1, x2: _winner(g, x2, x1), lambda g, x1, x2: _winner(g, x1, x2),
+_minimum  = binary("minimum",  xp.minimum,  lambda g, x1, x2: _winner(g, x2, x1), lambda g, x1, x2: _winner(g, x1, x2),
                    broadcasts=True)
-_power    = Binary("pow",      xp.power,
+_power    = binary("pow",      xp.power,
                    lambda g, x1, x2: g * x2 * x1 ** where(x2 == 0, 1, x2 - 1),
                    lambda g, x1, y: g * y * log(where(x1 == 0, 1, x1)),
                    broadcasts=True)
-_where    = Binary("where",    lambda x1, x2, condition: xp.where(condition, x1, x2),
+_where    = binary("where",    lambda x1, x2, condition: xp.where(condition, x1, x2),
                    lambda g, condition: where(condition, g, 0), lambda g, condition: where(condition, 0, g),
                    params=("condition",), broadcasts=True)
 
-_integer_power = Unary("pow",    lambda x, n: x ** n, lambda g, x, n: g * (n * x ** (n - 1) if n else 0), params=("n",))
-_clip          = Unary("clip",   lambda x, low, high: xp.clip(x, low, high),
+_integer_power = unary("pow",    lambda x, n: x ** n, lambda g, x, n: g * (n * x ** (n - 1) if n else 0), params=("n",))
+_clip          = unary("clip",   lambda x, low, high: xp.clip(x, low, high),
                        lambda g, x, y: where(x == y, g, 0), params=("low", "high"))
-_astype        = Unary("astype", lambda x, to: x.astype(to), lambda g, dtype: g.astype(dtype), params=("to",))
+_astype        = unary("astype", lambda x, to: x.astype(to), lambda g, dtype: g.astype(dtype), params=("to",))
 
-_equal, _not_equal      = Binary("equal", xp.equal), Binary("not_equal", xp.not_equal)
-_less, _less_equal      = Binary("less", xp.less), Binary("less_equal", xp.less_equal)
-_greater                = Binary("greater", xp.greater)
-_greater_equal          = Binary("greater_equal", xp.greater_equal)
-_and, _or               = Binary("logical_and", xp.logical_and), Binary("logical_or", xp.logical_or)
-_xor, _not              = Binary("logical_xor", xp.logical_xor), Unary("logical_not", xp.logical_not)
-_isnan, _isinf          = Unary("isnan", xp.isnan), Unary("isinf", xp.isinf)
-_isfinite               = Unary("isfinite", xp.isfinite)
+_equal, _not_equal      = binary("equal", xp.equal), binary("not_equal", xp.not_equal)
+_less, _less_equal      = binary("less", xp.less), binary("less_equal", xp.less_equal)
+_greater                = binary("greater", xp.greater)
+_greater_equal          = binary("greater_equal", xp.greater_equal)
+_and, _or               = binary("logical_and", xp.logical_and), binary("logical_or", xp.logical_or)
+_xor, _not              = binary("logical_xor", xp.logical_xor), unary("logical_not", xp.logical_not)
+_isnan, _isinf          = unary("isnan", xp.isnan), unary("isinf", xp.isinf)
+_isfinite               = unary("isfinite", xp.isfinite)
 # fmt: on
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from .. import backend
 from ..backend import Array, ndarray, xp
-from ..primitive import Unary, Variadic
+from ..primitive import unary, variadic
 from ..tape import Deferred
 from ..tensor import Tensor, method
 from .shape import along, concat, counted
@@ -73,13 +73,13 @@ def _scattered(gs: list[Array], indices: tuple[Any, ...], shape: tuple[int, ...]
 
 
 # fmt: off
-_getitem = Unary("getitem", lambda x, index: x[index],
+_getitem = unary("getitem", lambda x, index: x[index],
                  lambda g, index, shape: Scatter(g, index, shape), params=("index",))
-_row     = Unary("getitem", lambda x, index: x[index],
+_row     = unary("getitem", lambda x, index: x[index],
                  lambda g, index, shape: Slab(g[None], (slice(index, index + 1),), shape), params=("index",))
-_slab    = Unary("split",   lambda x, index: x[index],
+_slab    = unary("split",   lambda x, index: x[index],
                  lambda g, index, shape: Slab(g, index, shape), params=("index",))
-_scatter = Variadic("scatter", _scattered, lambda g, indices: [g[index] for index in indices],
+_scatter = variadic("scatter", _scattered, lambda g, indices: [g[index] for index in indices],
                     params=("indices", "shape"))
 # fmt: on
 

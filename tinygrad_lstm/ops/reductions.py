@@ -9,7 +9,7 @@ import math
 from typing import Any
 
 from ..backend import Array, xp
-from ..primitive import Unary
+from ..primitive import unary
 from ..tensor import Axis, Tensor, method
 from .elementwise import exp, where
 from .shape import broadcast_to
@@ -19,22 +19,22 @@ __all__ = ["all", "any", "argmax", "argmin", "logsumexp", "max", "mean", "min", 
 WHERE = ("axis", "keepdims")
 
 # fmt: off
-_sum  = Unary("sum",  lambda x, axis, keepdims: x.sum(axis=axis, keepdims=keepdims),
+_sum  = unary("sum",  lambda x, axis, keepdims: x.sum(axis=axis, keepdims=keepdims),
               lambda g, shape, axis: spread(g, shape, axis), params=WHERE)
-_mean = Unary("mean", lambda x, axis, keepdims: x.mean(axis=axis, keepdims=keepdims),
+_mean = unary("mean", lambda x, axis, keepdims: x.mean(axis=axis, keepdims=keepdims),
               lambda g, shape, axis: spread(g / _count(shape, axis), shape, axis), params=WHERE, floating=True)
-_max  = Unary("max",  lambda x, axis, keepdims: x.max(axis=axis, keepdims=keepdims),
+_max  = unary("max",  lambda x, axis, keepdims: x.max(axis=axis, keepdims=keepdims),
               lambda g, x, y, axis: _among_equals(g, x, y, axis), params=WHERE)
-_min  = Unary("min",  lambda x, axis, keepdims: x.min(axis=axis, keepdims=keepdims),
+_min  = unary("min",  lambda x, axis, keepdims: x.min(axis=axis, keepdims=keepdims),
               lambda g, x, y, axis: _among_equals(g, x, y, axis), params=WHERE)
-_logsumexp = Unary("logsumexp", lambda x, axis, keepdims: _stable_logsumexp(x, axis, keepdims),
+_logsumexp = unary("logsumexp", lambda x, axis, keepdims: _stable_logsumexp(x, axis, keepdims),
                    lambda g, x, y, axis: spread(g, x.shape, axis) * exp(x - spread(y, x.shape, axis)),
                    params=WHERE, floating=True)
 
-_all    = Unary("all",    lambda x, axis, keepdims: x.all(axis=axis, keepdims=keepdims), params=WHERE)
-_any    = Unary("any",    lambda x, axis, keepdims: x.any(axis=axis, keepdims=keepdims), params=WHERE)
-_argmax = Unary("argmax", lambda x, axis, keepdims: _best(x.argmax, x, axis, keepdims), params=WHERE)
-_argmin = Unary("argmin", lambda x, axis, keepdims: _best(x.argmin, x, axis, keepdims), params=WHERE)
+_all    = unary("all",    lambda x, axis, keepdims: x.all(axis=axis, keepdims=keepdims), params=WHERE)
+_any    = unary("any",    lambda x, axis, keepdims: x.any(axis=axis, keepdims=keepdims), params=WHERE)
+_argmax = unary("argmax", lambda x, axis, keepdims: _best(x.argmax, x, axis, keepdims), params=WHERE)
+_argmin = unary("argmin", lambda x, axis, keepdims: _best(x.argmin, x, axis, keepdims), params=WHERE)
 # fmt: on
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..backend import Array, xp
-from ..primitive import Unary, Variadic, sum_to
+from ..primitive import sum_to, unary, variadic
 from ..tensor import Tensor, method
 
 __all__ = [
@@ -15,21 +15,21 @@ __all__ = [
 ]  # fmt: skip
 
 # fmt: off
-_reshape      = Unary("reshape",      lambda x, to: x.reshape(to),
+_reshape      = unary("reshape",      lambda x, to: x.reshape(to),
                       lambda g, shape: g.reshape(shape), params=("to",))
-_expand_dims  = Unary("expand_dims",  lambda x, axis: xp.expand_dims(x, axis),
+_expand_dims  = unary("expand_dims",  lambda x, axis: xp.expand_dims(x, axis),
                       lambda g, shape: g.reshape(shape), params=("axis",))
-_squeeze      = Unary("squeeze",      lambda x, axis: xp.squeeze(x, axis),
+_squeeze      = unary("squeeze",      lambda x, axis: xp.squeeze(x, axis),
                       lambda g, shape: g.reshape(shape), params=("axis",))
-_broadcast_to = Unary("broadcast_to", lambda x, to: xp.broadcast_to(x, to),
+_broadcast_to = unary("broadcast_to", lambda x, to: xp.broadcast_to(x, to),
                       lambda g, shape: sum_to(g, shape), params=("to",))
-_permute_dims = Unary("permute_dims", lambda x, axes: xp.transpose(x, axes),
+_permute_dims = unary("permute_dims", lambda x, axes: xp.transpose(x, axes),
                       lambda g, axes: permute_dims(g, _inverse(axes)), params=("axes",),
                       pass_deferred=lambda deferred, axes: deferred.permuted(_inverse(axes)))
 
-_concat = Variadic("concat", lambda xs, axis, lengths: xp.concatenate(xs, axis=axis),
+_concat = variadic("concat", lambda xs, axis, lengths: xp.concatenate(xs, axis=axis),
                    lambda g, axis, lengths: _cut(g, axis, lengths), params=("axis", "lengths"))
-_stack  = Variadic("stack",  lambda xs, axis: xp.stack(xs, axis=axis),
+_stack  = variadic("stack",  lambda xs, axis: xp.stack(xs, axis=axis),
                    lambda g, axis: [g[along(axis, i)] for i in range(g.shape[axis])], params=("axis",))
 # fmt: on
 
