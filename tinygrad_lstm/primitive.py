@@ -21,7 +21,7 @@ from typing import Any, TypeAlias
 
 from . import backend
 from .backend import Array, ndarray, xp
-from .tape import Deferred, Entry, Leaf, Node, Tape, state
+from .tape import Deferred, Entry, Node, Tape, state
 from .tensor import Tensor, float32, wrap
 
 __all__ = ["Primitive", "binary", "nary", "unary", "variadic"]
@@ -32,9 +32,9 @@ Op: TypeAlias = Callable[..., Any]
 Derivative: TypeAlias = Callable[..., Any]
 """Takes the cotangent ``g`` of the output and then, by name, what it needs; returns the cotangent of an argument.
 
-It may name an argument, ``y`` for the output, a parameter, and the argument's ``shape`` and ``dtype``; what no derivative
-names is not kept. The formula is made of operators and of public ops, so that it serves arrays at the first order and
-tensors at every other. What it returns has the argument's shape, but for ops that broadcast.
+It may name an argument, ``y`` for the output, a parameter, and the argument's ``shape`` and ``dtype``; what no
+derivative names is not kept. The formula is made of operators and of public ops, so that it serves arrays at the first
+order and tensors at every other. What it returns has the argument's shape, but for ops that broadcast.
 """
 
 Pull: TypeAlias = "Callable[[Node, Any], Sequence[Any]]"
@@ -344,8 +344,8 @@ def _pull_two(
     def pull(node: Node, g: Any) -> Sequence[Any]:
         saved = node.saved if type(g) is not Tensor else _lifted(node)
         parent1, parent2 = node.parents
-        g1 = None if parent1 is None else rule1(g, saved, node, 0)
-        g2 = None if parent2 is None else rule2(g, saved, node, 1)
+        g1: Any = None if parent1 is None else rule1(g, saved, node, 0)
+        g2: Any = None if parent2 is None else rule2(g, saved, node, 1)
         if broadcasts:
             if parent1 is not None and g1.shape != parent1.shape:
                 g1 = sum_to(g1, parent1.shape)
