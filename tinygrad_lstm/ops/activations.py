@@ -13,14 +13,16 @@ from .reductions import sum
 
 __all__ = ["dropout", "log_softmax", "relu", "sigmoid", "softmax"]
 
-LIMITS = {char: (xp.full((), -limit, char), xp.ones((), char)) for char, limit in (("e", 11), ("f", 88), ("d", 709))}
-"""By element type: how far below 0 exp(-x) does not overflow, where the logistic is 0 to the last digit; and 1.
+LIMITS = {char: (xp.full((), -limit, char), xp.ones((), char)) for char, limit in (("f", 88), ("d", 709))}
+"""By element type: how far below 0 exp(-x) does not overflow, where the logistic is below 1e-38; and 1.
 
-They are arrays because NumPy takes twice as long with Python's numbers on small arrays.
+They are arrays because NumPy takes twice as long over Python's numbers on small arrays.
 """
 
 
 def _logistic(x: Array) -> Array:
+    if x.dtype.char == "e":
+        return _logistic(x.astype("f")).astype("e")
     lowest, one = LIMITS[x.dtype.char]
     return xp.reciprocal(one + xp.exp(-xp.maximum(x, lowest)))
 

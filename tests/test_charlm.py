@@ -1,0 +1,357 @@
+"""The character model: it learns as PyTorch's does, beats counting, is judged exactly, and comes back as it was."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tinygrad_lstm as tg
+from tinygrad_lstm import charlm
+from tinygrad_lstm.charlm import CharLM, Checkpoint, Configuration
+from tinygrad_lstm.data import TextError, Vocabulary, python_topics, windows
+from tinygrad_lstm.interchange import FormatError, safetensors, write_whole
+from tinygrad_lstm.tape import state
+
+SMALL = Configuration(embedding=8, hidden=16, batch=8, steps=16, updates=150, lr=0.03)
+
+
+@pytest.fixture
+def small() -> CharLM:
+    return CharLM(vocabulary_size=5, embedding=3, hidden=4)
+
+
+def trained(text: str, configuration: Configuration) -> tuple[CharLM, list[float]]:
+    """Return a model trained on all of a text, and the losses, in nats."""
+    tg.manual_seed(configuration.seed)
+    vocabulary = Vocabulary.of(text)
+    model = CharLM(len(vocabulary), configuration.embedding, configuration.hidden)
+    updates = charlm.train(model, vocabulary.encode(text), configuration)
+    return model, [update.loss.item() for update in updates]
+
+
+# Training
+
+
+def test_it_beats_counting_pairs_where_memory_is_needed() -> None:
+    text = "the cat, the dog; that cat - that dog: " * 60
+    training, heldout = charlm.split(text)
+    vocabulary = Vocabulary.of(text)
+    model, losses = trained(training, SMALL)
+    bits = charlm.bits_per_char(model, vocabulary.encode(training[-1] + heldout), batch=1)
+    bigram = charlm.bigram_bits(training, heldout, len(vocabulary))
+    assert bits < 0.5 * bigram < charlm.uniform_bits(len(vocabulary))
+    assert losses[-1] < 0.25 * losses[0]
+
+
+def test_the_same_seed_gives_the_same_model() -> None:
+    text = "abcabd" * 60
+    configuration = Configuration(embedding=4, hidden=5, batch=4, steps=7, updates=20, seed=3)
+    (model, losses), (again, losses_again) = trained(text, configuration), trained(text, configuration)
+    assert losses == losses_again
+    assert all((w.numpy() == v.numpy()).all() for w, v in zip(weights(model), weights(again), strict=True))
+
+
+def weights(model: CharLM) -> list[tg.Tensor]:
+    return list(model.state_dict().values())
+
+
+def test_training_does_as_many_updates_as_asked_over_and_over_a_short_text(small: CharLM) -> None:
+    configuration = Configuration(batch=2, steps=4, updates=7)
+    characters = [update.characters for update in charlm.train(small, tg.asarray([0, 1, 2, 3, 4] * 3), configuration)]
+    assert characters == [8, 6] * 3 + [8]
+
+
+def test_a_text_shorter_than_the_batch_is_refused(small: CharLM) -> None:
+    with pytest.raises(TextError, match="too short"):
+        list(charlm.train(small, tg.asarray([0, 1]), Configuration(batch=2)))
+
+
+def test_the_state_is_carried_but_not_its_gradient(small: CharLM, monkeypatch: pytest.MonkeyPatch) -> None:
+    states: list[Any] = []
+    loss = CharLM.loss
+
+    def spy(self: CharLM, inputs: tg.Tensor, targets: tg.Tensor, before: Any) -> Any:
+        value, after = loss(self, inputs, targets, before)
+        states.append((before, after))
+        return value, after
+
+    monkeypatch.setattr(CharLM, "loss", spy)
+    list(charlm.train(small, tg.asarray([0, 1, 2, 3, 4] * 5), Configuration(batch=2, steps=6, updates=3)))
+    (first, kept), (carried, _), (restarted, _) = states
+    assert first is None
+    assert restarted is None
+    assert all((a.data is b.data) and not b.requires_grad for a, b in zip(kept, carried, strict=True))
+
+
+def test_the_learning_rate_falls_along_half_a_cosine() -> None:
+    assert charlm.learning_rate(0, 100, 0.5) == 0.5
+    assert charlm.learning_rate(50, 100, 0.5) == pytest.approx(0.25)
+    assert 0 < charlm.learning_rate(99, 100, 0.5) < 0.001
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-4), ("float64", 1e-9)])
+def test_losses_are_those_of_the_same_model_in_pytorch(dtype: str, tolerance: float) -> None:
+    torch = pytest.importorskip("torch", reason="compares with PyTorch, which is not installed")
+    torch.set_num_threads(1)  # the model is too small for more
+    text = python_topics()[:5000]
+    numbers = Vocabulary.of(text).encode(text)
+    configuration = Configuration(embedding=8, hidden=16, batch=4, steps=16, updates=100, lr=0.01)
+    model = CharLM(len(set(text)), configuration.embedding, configuration.hidden)
+    model.to(dtype)
+    twin = _torch_twin(torch, model, configuration)
+    expected = list(_torch_losses(torch, twin, numbers, configuration))
+    losses = [update.loss.item() for update in charlm.train(model, numbers, configuration)]
+    assert losses == pytest.approx(expected, rel=tolerance, abs=0)
+    assert losses[-1] < losses[0]
+
+
+def _torch_twin(torch: Any, model: CharLM, configuration: Configuration) -> Any:
+    """Return PyTorch's modules with the weights of a model, under the same names."""
+    arrays = {name: torch.tensor(weight.numpy()) for name, weight in model.state_dict().items()}
+    size = len(arrays["output.bias"])
+    twin = torch.nn.ModuleDict(
+        {
+            "embedding": torch.nn.Embedding(size, configuration.embedding),
+            "lstm": torch.nn.LSTM(configuration.embedding, configuration.hidden),
+            "output": torch.nn.Linear(configuration.hidden, size),
+        }
+    )
+    twin.to(arrays["output.bias"].dtype).load_state_dict(arrays)
+    return twin
+
+
+def _torch_losses(torch: Any, twin: Any, numbers: tg.Tensor, configuration: Configuration) -> Iterator[float]:
+    """Train the twin on the same batches, and give its losses."""
+    optimizer = torch.optim.Adam(twin.parameters())
+    done = 0
+    while True:
+        memory = None
+        for inputs, targets in windows(numbers, configuration.batch, configuration.steps):
+            if done == configuration.updates:
+                return
+            for group in optimizer.param_groups:
+                group["lr"] = configuration.lr * (1 + math.cos(math.pi * done / configuration.updates)) / 2
+            outputs, memory = twin["lstm"](twin["embedding"](torch.tensor(inputs.numpy())), memory)
+            scores = twin["output"](outputs).flatten(0, 1)
+            loss = torch.nn.functional.cross_entropy(scores, torch.tensor(targets.numpy()).flatten())
+            optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(twin.parameters(), 1.0)
+            optimizer.step()
+            memory = tuple(part.detach() for part in memory)
+            done += 1
+            yield loss.item()
+
+
+# Evaluation
+
+
+def test_a_text_is_split_into_all_of_itself() -> None:
+    for length in (10, 19, 20, 1234):
+        text = "".join(chr(1000 + i) for i in range(length))
+        training, heldout = charlm.split(text)
+        assert training + heldout == text
+        assert len(heldout) == length // 10
+    with pytest.raises(TextError, match="9 characters: too few"):
+        charlm.split("123456789")
+
+
+def test_bigram_bits_are_those_worked_out_by_hand() -> None:
+    # In "aabab": a follows a once, b follows a twice, a follows b once; smoothed by 1 over 3 characters.
+    # The held-out "ba" after that b: p(b | b) = (0 + 1) / (1 + 3), then p(a | b) = (1 + 1) / (1 + 3).
+    assert charlm.bigram_bits("aabab", "ba", 3, smoothing=1.0) == pytest.approx((2 + 1) / 2)
+    # p(a | b) = 2 / 4, p(a | a) = (1 + 1) / (3 + 3).
+    assert charlm.bigram_bits("aabab", "aa", 3, smoothing=1.0) == pytest.approx((1 + math.log2(3)) / 2)
+
+
+def test_uniform_bits() -> None:
+    assert charlm.uniform_bits(1) == 0
+    assert charlm.uniform_bits(100) == pytest.approx(math.log(100) / math.log(2))
+
+
+@pytest.mark.parametrize("batch", [1, 3, 4, 100])
+@pytest.mark.parametrize("steps", [1, 5, 128])
+def test_every_character_counts_once(small: CharLM, batch: int, steps: int) -> None:
+    numbers = tg.asarray([0, 1, 2, 3, 4, 3, 2, 1, 0, 2, 4, 1, 3])
+    assert charlm.bits_per_char(small, numbers, batch, steps) == pytest.approx(_bits(small, numbers.tolist(), batch))
+
+
+def _bits(model: CharLM, numbers: list[int], batch: int) -> float:
+    """Return the bits per character, stream by stream, from probabilities."""
+    predicted = len(numbers) - 1
+    length = max(predicted // batch, 1)
+    starts = list(range(0, predicted, length))[: min(batch, predicted)]
+    bits = 0.0
+    for start, end in zip(starts, [*starts[1:], predicted], strict=True):
+        scores, _ = model(tg.asarray(numbers[start:end])[:, None])
+        likelihoods = tg.softmax(scores.detach()).tolist()
+        for (row,), target in zip(likelihoods, numbers[start + 1 : end + 1], strict=True):
+            bits -= math.log2(row[target])
+    return bits / predicted
+
+
+# Sampling
+
+
+def test_a_sample_is_the_same_for_the_same_seed(small: CharLM) -> None:
+    vocabulary = Vocabulary("abcde")
+    samples = {seed: "".join(charlm.generate(small, vocabulary, "a", 50, seed=seed)) for seed in (1, 2)}
+    assert samples[1] == "".join(charlm.generate(small, vocabulary, "a", 50, seed=1)) != samples[2]
+    assert len(samples[1]) == len(samples[2]) == 50
+
+
+def test_the_likeliest_character_every_time_is_greedy(small: CharLM) -> None:
+    vocabulary, text = Vocabulary("abcde"), "abc"
+    while len(text) < 20:
+        scores, _ = small(vocabulary.encode(text)[:, None])
+        text += vocabulary.characters[scores[-1, 0].argmax().item()]
+    assert "abc" + "".join(charlm.generate(small, vocabulary, "abc", 17, top_k=1)) == text
+    assert "abc" + "".join(charlm.generate(small, vocabulary, "abc", 17, temperature=1e-6)) == text
+
+
+def test_draws_follow_temperature_and_top_k(small: CharLM) -> None:
+    for weight in weights(small):
+        weight.assign_(tg.zeros_like(weight))
+    scores = [0.0, 1.0, 2.0, 3.0, 4.0]
+    small.state_dict()["output.bias"].assign_(tg.asarray(scores))
+    for temperature, top_k in ((1.0, None), (2.0, None), (1.0, 2)):
+        kept = scores[-top_k:] if top_k else scores
+        raised = [math.exp(score / temperature) * (score in kept) for score in scores]
+        text = "".join(
+            charlm.generate(small, Vocabulary("abcde"), "a", 2000, temperature=temperature, top_k=top_k, seed=1)
+        )
+        found = [text.count(character) / 2000 for character in "abcde"]
+        assert found == pytest.approx([x / sum(raised) for x in raised], abs=0.05)
+        assert top_k is None or set(text) == set("de")
+
+
+def test_sampling_leaves_recording_as_it_is(small: CharLM) -> None:
+    for _ in charlm.generate(small, Vocabulary("abcde"), "a", 2):
+        assert state.recording
+
+
+def test_what_cannot_be_continued_is_refused(small: CharLM) -> None:
+    vocabulary = Vocabulary("abcde")
+    for prompt, message in (("", "the prompt is empty"), ("az", "outside the vocabulary of 5: 'z'")):
+        with pytest.raises(TextError, match=message):
+            charlm.generate(small, vocabulary, prompt)
+    for options in ({"temperature": 0.0}, {"temperature": math.nan}, {"top_k": 0}):
+        with pytest.raises(ValueError, match="wanted"):
+            charlm.generate(small, vocabulary, "a", **options)
+
+
+# The tape
+
+
+def test_the_unrolled_model_has_a_scope_for_each_step(small: CharLM) -> None:
+    tape = charlm.unrolled(small, tg.asarray([3, 1, 4]))
+    scopes = {part for entry in tape for part in tg.tape.scope_path(entry.node.scope)}
+    assert {"embedding", "lstm", "t=1", "t=2", "t=3", "output"} <= scopes
+    assert "t=4" not in scopes
+    assert tape.entries[-1].node.shape == (3, 1, 5)
+
+
+# Checkpoints
+
+
+@pytest.fixture
+def checkpoint(small: CharLM) -> Checkpoint:
+    return Checkpoint(small, Vocabulary("\nabé🙂"), Configuration(embedding=3, hidden=4, lr=1 / 3), updates=17)
+
+
+def test_a_checkpoint_comes_back_as_it_was(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    charlm.save(tmp_path / "model.safetensors", checkpoint)
+    loaded = charlm.load(tmp_path / "model.safetensors")
+    assert loaded.vocabulary.characters == "\nabé🙂"
+    assert (loaded.configuration, loaded.updates) == (checkpoint.configuration, 17)
+    before, after = checkpoint.model.state_dict(), loaded.model.state_dict()
+    assert list(before) == list(after)
+    assert all((before[name].numpy() == after[name].numpy()).all() for name in before)
+    assert [path.name for path in tmp_path.iterdir()] == ["model.safetensors"]
+
+
+def test_an_interrupted_write_leaves_the_old_file(
+    checkpoint: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "model.safetensors"
+    charlm.save(path, checkpoint)
+    before = path.read_bytes()
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    for step in ("fsync", "replace"):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, step, interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                write_whole(path, b"new")
+        assert path.read_bytes() == before
+        assert [path.name for path in tmp_path.iterdir()] == ["model.safetensors"]
+
+
+def test_a_damaged_file_is_refused(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    charlm.save(path, checkpoint)
+    content = path.read_bytes()
+    for damaged in (b"", b"\x00" * 100, content[:50], content[:-1], content + b"\x00", b"[" * 1000):
+        path.write_bytes(damaged)
+        with pytest.raises(FormatError, match=r"model\.safetensors is not a safetensors file, or not all of one: "):
+            charlm.load(path)
+
+
+def test_a_foreign_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "foreign.safetensors"
+    safetensors.save(path, {"w": tg.ones((2,))})
+    with pytest.raises(FormatError, match=r"foreign\.safetensors is a safetensors file but not a checkpoint"):
+        charlm.load(path)
+
+
+def test_a_type_of_elements_that_tensors_lack_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "half.safetensors"
+    header = b'{"w":{"dtype":"BF16","shape":[1],"data_offsets":[0,2]}}'
+    path.write_bytes(len(header).to_bytes(8, "little") + header + b"\x80\x3f")
+    with pytest.raises(FormatError, match=r"half\.safetensors has BF16 in 'w'"):
+        safetensors.load(path)
+
+
+@pytest.mark.parametrize(
+    ("part", "content"),
+    [
+        ("vocabulary", None),
+        ("vocabulary", '"ab'),
+        ("vocabulary", '"ab"'),
+        ("configuration", '{"hidden": 5}'),
+        ("configuration", '{"hidden": 0}'),
+        ("configuration", '{"unknown": 1}'),
+        ("configuration", "3"),
+        ("updates", None),
+    ],
+)
+def test_parts_that_do_not_fit_are_refused(
+    checkpoint: Checkpoint, tmp_path: Path, part: str, content: str | None
+) -> None:
+    path = tmp_path / "model.safetensors"
+    charlm.save(path, checkpoint)
+    tensors, metadata = safetensors.load(path)
+    if content is None:
+        del metadata[part]
+    else:
+        metadata[part] = content
+    safetensors.save(path, tensors, metadata)
+    with pytest.raises(FormatError, match="parts do not fit each other"):
+        charlm.load(path)
+
+
+def test_metadata_is_plain_json(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    charlm.save(tmp_path / "model.safetensors", checkpoint)
+    _, metadata = safetensors.load(tmp_path / "model.safetensors")
+    assert json.loads(metadata["vocabulary"]) == "\nabé🙂"
+    assert json.loads(metadata["configuration"]) == asdict(checkpoint.configuration)

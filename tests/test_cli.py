@@ -1,0 +1,268 @@
+"""The command line: what it writes and prints, how it is stopped, and one sentence for every error of the user's."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tinygrad_lstm import backend, charlm
+from tinygrad_lstm.cli import main
+
+ROOT = Path(__file__).parents[1]
+TINY = ["--hidden", "12", "--embedding", "6", "--batch", "8", "--steps", "8", "--updates", "3"]
+WRITTEN = ["checkpoint.safetensors", "metrics.json", "graph.svg", "graph.png"]
+TEXT = "The quick brown fox jumps over the lazy dog.\r\n" * 20
+
+MODULE = [sys.executable, "-m", "tinygrad_lstm"]
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> Path:
+    path = tmp_path / "fox.txt"
+    path.write_bytes(TEXT.encode())
+    return path
+
+
+@pytest.fixture
+def model(text: Path, tmp_path: Path) -> Path:
+    """Return the checkpoint of a tiny model."""
+    assert main(["train", str(text), *TINY, "--out", str(tmp_path)]) == 0
+    return tmp_path / "checkpoint.safetensors"
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> list[str]:
+    """Return the command as an installer writes it for the entry point."""
+    path = tmp_path / "tinygrad-lstm"
+    path.write_text("import sys\nfrom tinygrad_lstm.cli import main\nsys.exit(main())\n")
+    return [sys.executable, str(path)]
+
+
+def command(words: Sequence[str], **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in a process of its own, with the package on its path."""
+    return subprocess.run(
+        words, capture_output=True, text=True, encoding="utf-8", env=surroundings(**environment), timeout=120
+    )
+
+
+def surroundings(**environment: str) -> dict[str, str]:
+    paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    return {**os.environ, "PYTHONPATH": paths, "PYTHONUTF8": "1", **environment}
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """Return the one sentence with which a command is refused."""
+    assert main(words) == 2
+    sentence = capsys.readouterr().err
+    assert sentence.startswith("tinygrad-lstm: ")
+    assert sentence.count("\n") == 1
+    return sentence
+
+
+# What is written and printed
+
+
+def test_demo_writes_everything_and_says_where(tmp_path: Path) -> None:
+    out = tmp_path / "nested" / "demo"
+    finished = command([*MODULE, "demo", *TINY, "--seed", "5", "--out", str(out)])
+    assert finished.returncode == 0, finished.stderr
+    assert "updates" not in finished.stderr  # no bar where there is no terminal
+    assert sorted(path.name for path in out.iterdir()) == sorted(WRITTEN)
+    assert all(f"  {out / name}\n" in finished.stdout for name in WRITTEN)
+    assert "this model" in finished.stdout
+    assert f"tinygrad-lstm generate {out / 'checkpoint.safetensors'} --prompt" in finished.stdout
+    assert "<svg" in (out / "graph.svg").read_text(encoding="utf-8")
+    assert (out / "graph.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_metrics_say_what_was_measured_and_with_what(model: Path) -> None:
+    metrics = json.loads((model.parent / "metrics.json").read_text())
+    assert metrics["uniform_bits_per_char"] == pytest.approx(charlm.uniform_bits(len(set(TEXT))))
+    training, heldout = charlm.split(TEXT)
+    assert metrics["bigram_bits_per_char"] == pytest.approx(charlm.bigram_bits(training, heldout, len(set(TEXT))))
+    checkpoint = charlm.load(model)
+    numbers = checkpoint.vocabulary.encode(training[-1] + heldout)
+    assert metrics["heldout_bits_per_char"] == pytest.approx(charlm.bits_per_char(checkpoint.model, numbers))
+    assert metrics["train_seconds"] * metrics["chars_per_second"] == pytest.approx(3 * 8 * 8)
+    assert metrics["seed"] == metrics["configuration"]["seed"] == 0
+    assert metrics["configuration"]["hidden"] == checkpoint.configuration.hidden == 12
+    assert (metrics["backend"], metrics["device"]) == (backend.name, backend.device_name())
+
+
+def test_train_keeps_every_character_of_the_text(model: Path) -> None:
+    assert charlm.load(model).vocabulary.characters == "".join(sorted(set(TEXT)))
+
+
+def test_train_writes_beside_the_user_by_the_name_of_the_text(
+    text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", str(text), *TINY]) == 0
+    assert sorted(path.name for path in (tmp_path / "fox-lstm").iterdir()) == sorted(WRITTEN)
+
+
+def test_without_graphviz_everything_else_is_there(
+    text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setitem(sys.modules, "pygraphviz", None)
+    assert main(["train", str(text), *TINY, "--out", str(tmp_path / "out")]) == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {*WRITTEN[:2], "graph.dot"}
+    assert "Not drawn: " in (shown := capsys.readouterr().out)
+    assert f"  {tmp_path / 'out' / 'graph.dot'}\n" in shown
+
+
+def test_the_same_seed_gives_the_same_model(text: Path, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        assert main(["train", str(text), *TINY, "--seed", "7", "--out", str(tmp_path / name)]) == 0
+    one, two = (charlm.load(tmp_path / name / WRITTEN[0]).model.state_dict() for name in ("one", "two"))
+    assert all((one[name].numpy() == two[name].numpy()).all() for name in one)
+
+
+def test_generate_continues_the_prompt_the_same_way_for_a_seed(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+
+    def generated(*options: str) -> str:
+        assert main(["generate", str(model), "--prompt", "The q", "--length", "30", *options]) == 0
+        return capsys.readouterr().out
+
+    sample = generated("--seed", "3")
+    assert sample.startswith("The q")
+    assert len(sample) == 5 + 30 + 1
+    assert sample == generated("--seed", "3") != generated("--seed", "4")
+    greedy = generated("--top-k", "1", "--seed", "3")
+    assert greedy == generated("--top-k", "1", "--seed", "4", "--temperature", "2")
+
+
+def test_info_names_what_is_used(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info"]) == 0
+    shown = capsys.readouterr().out
+    rows = dict(re.split(r"\s{2,}", line, maxsplit=1) for line in shown.splitlines())
+    assert rows["backend"].startswith(backend.name)
+    assert rows["device"] == backend.device_name()
+    assert rows["arrays"].startswith(f"{backend.name} ")
+    assert {"package", "python", "renderer", "packages"} <= rows.keys()
+
+
+@pytest.mark.parametrize("words", [["--help"], ["demo", "--help"], ["train", "--help"], ["generate", "--help"]])
+def test_help_shows_commands_and_defaults(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(words)
+    shown = capsys.readouterr().out
+    assert "demo" in shown if words == ["--help"] else "(default: " in shown
+
+
+# Stopping
+
+
+def test_ctrl_c_keeps_the_model_and_says_where(tmp_path: Path) -> None:
+    (tmp_path / "checkpoint.safetensors").write_bytes(b"of an earlier run")
+    words = [*MODULE, "demo", *TINY, "--updates", "1000000", "--out", str(tmp_path)]
+    with subprocess.Popen(
+        words, env=surroundings(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
+    ) as process:
+        assert process.stdout is not None
+        while not process.stdout.readline().startswith("Model"):
+            assert process.poll() is None
+        time.sleep(1)  # training starts with that line
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    path = tmp_path / "interrupted.safetensors"
+    assert process.returncode == 130
+    assert re.fullmatch(rf"tinygrad-lstm: interrupted after [\d,]+ updates; .* {re.escape(str(path))}\.\n", errors)
+    assert 0 < charlm.load(path).updates < 1_000_000
+    assert (tmp_path / "checkpoint.safetensors").read_bytes() == b"of an earlier run"
+
+
+def test_a_reader_that_has_seen_enough_ends_the_command_quietly(model: Path) -> None:
+    words = [*MODULE, "generate", str(model), "--length", "100000"]
+    with subprocess.Popen(words, env=surroundings(), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.read(10)
+        process.stdout.close()
+        assert process.wait(timeout=60) == 0
+        assert process.stderr.read() == b""
+
+
+# Errors
+
+
+def test_texts_that_cannot_be_used(text: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = text.parent
+    assert "missing.txt: No such file" in refusal(capsys, "train", str(folder / "missing.txt"))
+    assert f"{folder}: Is a directory" in refusal(capsys, "train", str(folder))
+    for content, words in (
+        (b"caf\xe9 au lait", "is not UTF-8: byte 3 is 0xe9"),
+        (b"", "the text has 0 characters: too few"),
+        (b"short", "the text has 5 characters: too few"),
+        (b"a little longer", "too short for a batch of 32"),
+    ):
+        text.write_bytes(content)
+        assert words in refusal(capsys, "train", str(text), "--out", str(folder / "out"))
+        assert text.read_bytes() == content
+
+
+def test_a_folder_that_cannot_be_written(text: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "fox.txt: File exists" in refusal(capsys, "train", str(text), "--out", str(text))
+
+
+def test_checkpoints_and_prompts_that_cannot_be_used(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    assert "No such file" in refusal(capsys, "generate", str(model.parent / "missing"))
+    assert "outside the vocabulary of 31: 'é' '☃'" in refusal(capsys, "generate", str(model), "--prompt", "☃é")
+    assert "the prompt is empty" in refusal(capsys, "generate", str(model), "--prompt", "")
+    assert "is not a safetensors file" in refusal(capsys, "generate", str(model.parent / "metrics.json"))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["unknown"],
+        ["train"],
+        ["demo", "--updates", "0"],
+        ["demo", "--hidden", "many"],
+        ["demo", "--seed", "-1"],
+        ["demo", "--lr", "nan"],
+        ["demo", "--lr", "inf"],
+        ["generate", "model", "--temperature", "0"],
+        ["generate", "model", "--top-k", "0"],
+    ],
+)
+def test_what_is_typed_wrong_is_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(words)
+    assert "error: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("form", ["script", "module"])
+def test_a_backend_that_cannot_be_had_is_one_sentence(form: str, script: list[str]) -> None:
+    words = script if form == "script" else MODULE
+    finished = command([*words, "info"], TINYGRAD_LSTM_BACKEND="abacus")
+    assert finished.returncode == 2
+    assert finished.stdout == ""
+    assert finished.stderr == (
+        "tinygrad-lstm: TINYGRAD_LSTM_BACKEND=abacus is not a backend: set it to one of numpy, cupy, auto.\n"
+    )
+
+
+def test_other_programs_get_the_error_of_the_backend() -> None:
+    finished = command([sys.executable, "-c", "import tinygrad_lstm"], TINYGRAD_LSTM_BACKEND="abacus")
+    assert finished.returncode == 1
+    assert "BackendError: TINYGRAD_LSTM_BACKEND=abacus" in finished.stderr
+
+
+def test_both_forms_of_the_command_run(script: list[str]) -> None:
+    shown = {command([*words, "--version"]).stdout for words in (script, MODULE)}
+    assert len(shown) == 1
+    assert shown.pop().startswith("tinygrad-lstm ")

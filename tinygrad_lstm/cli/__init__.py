@@ -1,0 +1,54 @@
+"""The command line: ``tinygrad-lstm demo``, ``train``, ``generate`` and ``info``, a thin face over the library."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Sequence
+
+from ..data import TextError
+from ..interchange import FormatError
+from .arguments import parser
+
+__all__ = ["main"]
+
+USAGE_ERROR = 2
+INTERRUPTED = 130
+"""What a shell reports of a program that Ctrl-C ended."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command, and return the status for the shell: 0, 2 for an error of the user's, 130 after Ctrl-C.
+
+    Parameters
+    ----------
+    argv
+        The arguments; those of the process if None.
+
+    Examples
+    --------
+    >>> main(["train", "missing.txt"])
+    2
+    """
+    arguments = parser().parse_args(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that lacks a character shows a question mark for it
+        sys.stdout.reconfigure(errors="replace")
+    try:
+        arguments.run(arguments)
+        sys.stdout.flush()
+    except KeyboardInterrupt as interrupt:
+        return _ended(str(interrupt) or "interrupted.", INTERRUPTED)
+    except BrokenPipeError:  # whoever read the output has seen enough, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (TextError, FormatError) as error:
+        return _ended(str(error), USAGE_ERROR)
+    except OSError as error:
+        return _ended(f"{error.filename or 'the system'}: {error.strerror or error}.", USAGE_ERROR)
+    return 0
+
+
+def _ended(sentence: str, status: int) -> int:
+    """Say why there is no result; return the status."""
+    print(f"tinygrad-lstm: {sentence}", file=sys.stderr)
+    return status

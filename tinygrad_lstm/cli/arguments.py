@@ -1,0 +1,119 @@
+"""What can be typed: commands, their options and their defaults."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from .. import __version__
+from ..charlm import Configuration
+from . import generating, information, training
+
+__all__ = ["parser"]
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser; the namespace that it makes has the command as ``run``, a function of the namespace.
+
+    >>> parser().parse_args(["demo", "--hidden", "128"]).hidden
+    128
+    """
+    top = argparse.ArgumentParser(
+        prog="tinygrad-lstm",
+        description="An LSTM on a tape-based autograd engine: train it on characters, let it write, see it drawn.",
+        epilog="TINYGRAD_LSTM_BACKEND=numpy, cupy or auto chooses where arrays live.",
+    )
+    top.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _demo(_command(commands, "demo", training.demo, "train on the text of Python's help(), about a minute"))
+    _train(_command(commands, "train", training.train, "train on a text of your own"))
+    _generate(_command(commands, "generate", generating.generate, "let a trained model continue a text"))
+    _command(commands, "info", information.info, "show the backend, the device, the renderer and all versions")
+    return top
+
+
+def _command(commands: Any, name: str, run: Callable[[argparse.Namespace], None], help: str) -> argparse.ArgumentParser:
+    """Add a command that takes no arguments yet."""
+    command: argparse.ArgumentParser = commands.add_parser(name, help=help, description=run.__doc__)
+    command.set_defaults(run=run)
+    return command
+
+
+def _demo(command: argparse.ArgumentParser) -> None:
+    """Add the options of ``demo``."""
+    _training_options(command)
+    _option(command, "--out", Path, "DIR", "the folder to write into", default=Path("demo"))
+
+
+def _train(command: argparse.ArgumentParser) -> None:
+    """Add the options of ``train``."""
+    command.add_argument("file", type=Path, metavar="FILE", help="a text in UTF-8")
+    _training_options(command)
+    command.add_argument("--out", type=Path, metavar="DIR", help="the folder to write into (default: FILE-lstm)")
+
+
+def _training_options(command: argparse.ArgumentParser) -> None:
+    """Add an option for each part of a configuration."""
+    options: dict[str, tuple[Callable[[str], float], str]] = {
+        "updates": (_count, "how many times to change the weights"),
+        "lr": (_positive, "the learning rate at first; it falls to 0"),
+        "hidden": (_count, "the length of the LSTM's state"),
+        "embedding": (_count, "the length of a character's vector"),
+        "batch": (_count, "how many parts of the text to read side by side"),
+        "steps": (_count, "over how many characters gradients go back"),
+        "seed": (_natural, "where random numbers start"),
+    }
+    for name, (kind, help) in options.items():
+        _option(command, f"--{name}", kind, "X" if kind is _positive else "N", help, getattr(Configuration, name))
+
+
+def _generate(command: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``generate``."""
+    command.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="a file that demo or train wrote")
+    command.add_argument("--prompt", default="\n", metavar="TEXT", help="the text to continue (default: a new line)")
+    _option(command, "--length", _count, "N", "how many characters to add", default=400)
+    _option(command, "--temperature", _positive, "X", "below 1 the likely gets likelier", default=training.TEMPERATURE)
+    command.add_argument("--top-k", type=_count, metavar="N", help="draw from the N likeliest only; 1 is the likeliest")
+    _option(command, "--seed", _natural, "N", "where random numbers start", default=0)
+
+
+def _option(
+    command: argparse.ArgumentParser, name: str, kind: Callable[[str], Any], metavar: str, help: str, default: object
+) -> None:
+    """Add an option whose help shows its default."""
+    command.add_argument(name, type=kind, metavar=metavar, default=default, help=f"{help} (default: {default})")
+
+
+def _count(text: str) -> int:
+    """Return a whole number of at least 1."""
+    return _whole(text, 1)
+
+
+def _natural(text: str) -> int:
+    """Return a whole number of at least 0."""
+    return _whole(text, 0)
+
+
+def _whole(text: str, least: int) -> int:
+    """Return a whole number that is not below the least."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = least - 1
+    if number < least:
+        raise argparse.ArgumentTypeError(f"got {text!r}, wanted a whole number of at least {least}")
+    return number
+
+
+def _positive(text: str) -> float:
+    """Return a finite number above 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"got {text!r}, wanted a number above 0")
+    return number
