@@ -765,3 +765,58 @@ def test_sum_to_undoes_a_broadcast(shapes: tuple[tuple[int, ...], tuple[int, ...
     found = sum_to(tg.asarray(g), shape)
     assert found.shape == shape
     assert (host(found) * x).sum() == (g * np.broadcast_to(x, to)).sum()
+
+
+def test_gradients_share_memory_with_nothing() -> None:
+    a, b = tg.zeros((3,), requires_grad=True), tg.zeros((3,), requires_grad=True)
+    start = tg.ones((3,))
+    (a + b).backward(start)
+    for grad in (a.grad, *tg.grad(a + b, [a], [start])):
+        grad.data[...] = 7
+    assert start.tolist() == [1, 1, 1]
+    assert b.grad.tolist() == [1, 1, 1]
+    a.grad = None
+    tg.sum(a).backward()
+    a.grad.data[0] = 7
+    assert a.grad.tolist() == [7, 1, 1]
+
+
+def test_assigning_to_a_constant_leaves_graphs_made_from_it_alone() -> None:
+    w, x = tg.asarray([2.0], requires_grad=True), tg.asarray([3.0])
+    y = w * x
+    x.assign_(tg.asarray([100.0]))
+    y.backward()
+    assert (x.item(), w.grad.item()) == (100.0, 3.0)
+
+
+def test_floating_point_is_not_assigned_to_integers() -> None:
+    counts = tg.asarray([1, 2])
+    with pytest.raises(TypeError, match="assign_: got float32, wanted int64"):
+        counts.assign_(tg.asarray([1.5, 2.5]))
+    assert counts.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: tg.ones((2, 3)) + tg.ones((4,)), r"add: got shape \(2, 3\) and \(4,\)"),
+        (lambda: tg.ones((2,), requires_grad=True) * tg.ones((4,)), r"multiply: got shape \(2,\) and \(4,\)"),
+        (lambda: tg.sum(tg.ones((2, 3)), axis=5), r"sum: got shape \(2, 3\): axis 5"),
+        (lambda: tg.broadcast_to(tg.ones((2,)), (3,)), r"broadcast_to: got shape \(2,\)"),
+    ],
+)
+def test_what_does_not_fit_is_told_by_op_and_shapes(call: Callable[[], object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_arrays_of_integers_are_taken_as_float32_too() -> None:
+    whole = backend.xp.asarray([0, 2])
+    assert float(tg.sigmoid(whole)[0]) == 0.5
+    assert float(tg.reciprocal(whole[1:])[0]) == 0.5
+    assert tg.exp(whole).dtype == "float32"
+
+
+def test_random_shapes_are_ints_or_one_tuple() -> None:
+    assert tg.rand(2, 3).shape == tg.rand((2, 3)).shape == tg.randn((2, 3)).shape == (2, 3)
+    assert tg.rand().shape == tg.rand(()).shape == ()

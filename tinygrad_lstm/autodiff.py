@@ -8,7 +8,7 @@ from typing import Any
 from . import backend
 from .backend import xp
 from .tape import sweep
-from .tensor import Tensor, wrap
+from .tensor import Tensor, own, wrap
 
 __all__ = ["grad", "gradcheck"]
 
@@ -61,8 +61,12 @@ def grad(
         for output, g in zip(_sequence(outputs), _cotangents(outputs, grad_outputs), strict=True)
     ]
     found: dict[Any, Any] = {}
+
+    def arrive(node: Any, cotangent: Any, owned: bool) -> None:
+        found[node] = own(cotangent, owned)
+
     with backend.quiet():
-        sweep(roots, found.__setitem__, [x.node for x in targets if x.node is not None], retain_graph or create_graph)
+        sweep(roots, arrive, [x.node for x in targets if x.node is not None], retain_graph or create_graph)
     gradients = [_gradient(found.get(x.node), x, allow_unused) for x in targets]
     return gradients[0] if type(inputs) is Tensor else tuple(gradients)
 

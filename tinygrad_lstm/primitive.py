@@ -110,7 +110,10 @@ def unary(
         if type(x) is not Tensor or x.node is None or not state.recording:
             return constant(x, *parameters)
         data = x.data
-        value = forward(data, *parameters)
+        try:
+            value = forward(data, *parameters)
+        except ValueError as error:
+            raise _failed(name, error, data) from None
         node = Node(primitive, (x.node,), (data if keep_x else None, value if keep_y else None), parameters, value)
         if state.tape is not None:
             _note(state.tape, node, (x,), value)
@@ -157,7 +160,10 @@ def binary(
         b, parent2 = (x2.data, x2.node) if type(x2) is Tensor else (x2, None)
         if (parent1 is None and parent2 is None) or not state.recording:
             return constant(x1, x2, *parameters)
-        value = forward(a, b, *parameters)
+        try:
+            value = forward(a, b, *parameters)
+        except ValueError as error:
+            raise _failed(name, error, a, b) from None
         keep_a, keep_b, keep_y = keeps[parent1 is not None, parent2 is not None]
         saved = (a if keep_a else None, b if keep_b else None, value if keep_y else None)
         node = Node(primitive, (parent1, parent2), saved, parameters, value)
@@ -175,7 +181,7 @@ def nary(
     args: Sequence[str],
     params: Sequence[str] = (),
 ) -> Op:
-    """Return an op of several arrays, any but the first of which may be None.
+    """Return an op of several arrays.
 
     Parameters
     ----------
@@ -267,19 +273,33 @@ def _constant_op(name: str, forward: Callable[..., Array], arity: int, floating:
     """Return an op whose result is not on the tape: what every op does where nothing needs a gradient."""
 
     def op(*arguments: Any) -> Any:
-        operands: Sequence[Any] = arguments[:arity]
-        if Tensor not in map(type, operands):
-            for x in operands:
-                if type(x) is not ndarray and x is not None and not isinstance(x, NUMBERS):
-                    raise TypeError(_wrong_kind(name, x))
-            return forward(*arguments)
-        data = [x.data if type(x) is Tensor else x for x in _aligned(name, operands, floating)]
-        return wrap(forward(*data, *arguments[arity:]), None)
+        operands, parameters = arguments[:arity], arguments[arity:]
+        if Tensor in map(type, operands):
+            data = [x.data if type(x) is Tensor else x for x in _aligned(name, operands, floating)]
+        else:
+            data = [_raw(name, x, floating) for x in operands]
+        try:
+            value = forward(*data, *parameters)
+        except ValueError as error:
+            raise _failed(name, error, *data) from None
+        return wrap(value, None) if Tensor in map(type, operands) else value
 
     return op
 
 
-NUMBERS = (bool, int, float, backend.Scalar)
+def _raw(name: str, x: Any, floating: bool) -> Any:
+    """Return an operand of an op on arrays alone, integers as float32 where the op wants floating point."""
+    if type(x) is not ndarray and not isinstance(x, (bool, int, float, backend.Scalar)):
+        raise TypeError(_wrong_kind(name, x))
+    if not floating or isinstance(x, float):
+        return x
+    return x if hasattr(x, "dtype") and x.dtype.kind == "f" else xp.asarray(x, dtype=float32)
+
+
+def _failed(name: str, error: ValueError, *data: Any) -> ValueError:
+    """Return an array library's complaint with the op's name and the shapes that it got."""
+    shapes = " and ".join(str(getattr(x, "shape", x)) for x in data)
+    return ValueError(f"{name}: got shape {shapes}: {error}")
 
 
 def _wanted(derivative: Callable[..., Any], names: tuple[str, ...]) -> tuple[int, ...]:
@@ -378,7 +398,7 @@ def _lifted(node: Node) -> tuple[Any, ...]:
 
 
 def _aligned(name: str, operands: Sequence[Any], floating: bool) -> Sequence[Any]:
-    """Return the operands of a tensor op in one element type: tensors, and numbers or None as they are.
+    """Return the operands of a tensor op in one element type: tensors, and numbers as they are.
 
     Floating point wins over integers and bools whatever their width (as in PyTorch and JAX); among floats, and among
     integers, the wider type wins. Numbers take the type of the tensors; a float makes integers float32.
@@ -387,7 +407,7 @@ def _aligned(name: str, operands: Sequence[Any], floating: bool) -> Sequence[Any
     for x in operands:
         if type(x) is Tensor and (dtype is None or x.data.dtype is dtype):
             dtype = x.data.dtype
-        elif x is not None:
+        else:
             break
     else:
         if not floating or dtype.kind == "f":
@@ -407,7 +427,7 @@ def _operand(name: str, x: Any) -> Any:
         return wrap(x, None)
     if isinstance(x, backend.Scalar):
         return x.item()
-    if x is None or isinstance(x, (bool, int, float)):
+    if isinstance(x, (bool, int, float)):
         return x
     raise TypeError(_wrong_kind(name, x))
 

@@ -149,7 +149,7 @@ class _Sum(Deferred):
 
 def sweep(
     roots: Iterable[tuple[Node | Leaf, Any]],
-    arrive: Callable[[Any, Any], None],
+    arrive: Callable[[Any, Any, bool], None],
     wrt: Iterable[Node | Leaf] | None = None,
     retain_graph: bool = False,
 ) -> None:
@@ -160,7 +160,8 @@ def sweep(
     roots
         Pairs of a node and its cotangent.
     arrive
-        Called once with each leaf (or each of ``wrt``) that is reached, and its whole cotangent.
+        Called once with each leaf (or each of ``wrt``) that is reached, its whole cotangent, and whether that is the
+        receiver's own; if not, others may hold it too.
     wrt
         The nodes whose cotangents are wanted; None for every leaf. Nothing older than they are is visited.
     retain_graph
@@ -196,14 +197,15 @@ def sweep(
         node, cotangent = nodes.pop(seq), waiting.pop(seq)
         is_leaf = type(node) is Leaf
         wanted = is_leaf if targets is None else node in targets
-        if isinstance(cotangent, Deferred):
+        owned = isinstance(cotangent, Deferred)
+        if owned:
             if not (is_leaf or wanted) and (passed := _passed_on(node, cotangent)):
                 for contribution in passed:
                     deliver(node.parents[0], contribution)
                 continue
             cotangent = (cotangent if type(cotangent) is _Sum else _Sum(cotangent)).total()
         if wanted:
-            arrive(node, cotangent)
+            arrive(node, cotangent, owned)
         if is_leaf:
             continue
         if node.saved is None:

@@ -13,7 +13,7 @@ from . import backend
 from .backend import Array, ndarray, xp
 from .tape import Leaf, Node, sweep
 
-__all__ = ["Axis", "DType", "Operand", "Tensor", "asarray", "float32", "method", "wrap"]
+__all__ = ["Axis", "DType", "Operand", "Tensor", "asarray", "float32", "method", "own", "wrap"]
 
 Operand: TypeAlias = "Tensor | Array | float"
 """What an op takes: a tensor, an array of the backend, or a number."""
@@ -180,7 +180,7 @@ class Tensor:
         """
         root = (self.recorded("backward"), self.cotangent(gradient, create_graph, "backward"))
         with backend.quiet():
-            sweep([root], Leaf.accumulate, retain_graph=retain_graph or create_graph)
+            sweep([root], _accumulate, retain_graph=retain_graph or create_graph)
 
     def recorded(self, op: str) -> Node | Leaf:
         """Return the node, or say that there is none."""
@@ -206,7 +206,7 @@ class Tensor:
         return gradient if recorded else gradient.data
 
     def assign_(self, value: Tensor | Array) -> Tensor:
-        """Change a leaf's value in place; graphs made from the old value can no longer be differentiated.
+        """Change the value of a leaf, or of a constant; graphs made from a leaf can no longer be differentiated then.
 
         Raises
         ------
@@ -214,14 +214,20 @@ class Tensor:
             If this tensor is the result of an op.
         ValueError
             If the shape differs.
+        TypeError
+            If the value is of another kind, as floating point is for integers.
         """
         if isinstance(self.node, Node):
             raise RuntimeError(f"assign_: got the result of {self.node.name}, wanted a leaf.")
         value = asarray(value).data
         if value.shape != self.shape:
             raise ValueError(f"assign_: got shape {value.shape}, wanted {self.shape}.")
-        self.data[...] = value
-        if self.node is not None:
+        if value.dtype.kind == "f" and self.dtype.kind != "f":
+            raise TypeError(f"assign_: got {value.dtype}, wanted {self.dtype}; astype says that digits may be lost.")
+        if self.node is None:
+            self.data = value.astype(self.dtype)  # a copy: graphs may hold the old array
+        else:
+            self.data[...] = value
             self.node.restamp()
         return self
 
@@ -321,6 +327,16 @@ class Tensor:
         def all(self, axis: Axis = None, keepdims: bool = False) -> Tensor: ...
         def any(self, axis: Axis = None, keepdims: bool = False) -> Tensor: ...
         def reshape(self, *shape: Any) -> Tensor: ...
+
+
+def own(cotangent: Any, owned: bool) -> Any:
+    """Return what a sweep brought as the receiver's own: an array that others may hold is copied."""
+    return cotangent if owned or type(cotangent) is Tensor else xp.array(cotangent)
+
+
+def _accumulate(leaf: Leaf, cotangent: Any, owned: bool) -> None:
+    """Add what a sweep brought to a leaf's gradient."""
+    leaf.accumulate(own(cotangent, owned))
 
 
 def wrap(value: Array, node: Node | Leaf | None) -> Tensor:

@@ -21,6 +21,11 @@ def _leaf(array: Any, requires_grad: bool) -> Tensor:
     return tensor
 
 
+def _shape(given: tuple[Any, ...]) -> tuple[int, ...]:
+    """Return a shape that was given as ints or as one tuple."""
+    return given[0] if len(given) == 1 and isinstance(given[0], tuple) else given
+
+
 def zeros(shape: int | tuple[int, ...], *, dtype: DType = float32, requires_grad: bool = False) -> Tensor:
     """Return a tensor of zeros.
 
@@ -87,14 +92,14 @@ def manual_seed(seed: int) -> None:
     backend.seed(seed)
 
 
-def rand(*shape: int, dtype: DType = float32, requires_grad: bool = False) -> Tensor:
-    """Return numbers spread evenly from 0 up to but not including 1."""
-    return _leaf(backend.to_device(backend.rng.random(shape)).astype(dtype), requires_grad)
+def rand(*shape: Any, dtype: DType = float32, requires_grad: bool = False) -> Tensor:
+    """Return numbers spread evenly from 0 up to but not including 1; the shape is given as ints or as one tuple."""
+    return _leaf(backend.to_device(backend.rng.random(_shape(shape))).astype(dtype), requires_grad)
 
 
-def randn(*shape: int, dtype: DType = float32, requires_grad: bool = False) -> Tensor:
-    """Return numbers of the normal distribution with mean 0 and variance 1."""
-    return _leaf(backend.to_device(backend.rng.standard_normal(shape)).astype(dtype), requires_grad)
+def randn(*shape: Any, dtype: DType = float32, requires_grad: bool = False) -> Tensor:
+    """Return numbers of the normal distribution, mean 0 and variance 1; the shape is given as ints or as one tuple."""
+    return _leaf(backend.to_device(backend.rng.standard_normal(_shape(shape))).astype(dtype), requires_grad)
 
 
 def randint(low: int, high: int, shape: tuple[int, ...]) -> Tensor:

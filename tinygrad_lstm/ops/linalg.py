@@ -74,11 +74,15 @@ def _matmul_forward(x1: Array, x2: Array) -> Array:
     return _rows(x1).dot(x2).reshape((*x1.shape[:-1], x2.shape[1])) if x1.ndim > 2 else xp.matmul(x1, x2)
 
 
-def _linear_forward(x: Array, weight: Array, bias: Array | None) -> Array:
+def _linear_forward(x: Array, weight: Array) -> Array:
+    """Return ``x @ weight.T``."""
+    return _matmul_forward(x, weight.T)
+
+
+def _affine_forward(x: Array, weight: Array, bias: Array) -> Array:
     """Return ``x @ weight.T + bias``, the bias added in place."""
     y = _matmul_forward(x, weight.T)
-    if bias is not None:
-        y += bias
+    y += bias
     return y
 
 
@@ -109,11 +113,10 @@ def _right_slope(g: Any, x1: Any, x2: Any) -> Any:
 
 # fmt: off
 _matmul = binary("matmul", _matmul_forward, _left_slope, _right_slope)
-_linear = nary("linear", _linear_forward,
-                    lambda g, weight: g @ weight,
-                    lambda g, x: Outer(_rows(g), _rows(x)),
-                    lambda g, shape: sum_to(g, shape),
-                    args=("x", "weight", "bias"))
+_linear = binary("linear", _linear_forward, lambda g, x2: g @ x2, lambda g, x1: Outer(_rows(g), _rows(x1)))
+_affine = nary("linear", _affine_forward,
+               lambda g, weight: g @ weight, lambda g, x: Outer(_rows(g), _rows(x)), lambda g, shape: sum_to(g, shape),
+               args=("x", "weight", "bias"))
 _products = variadic("products", _sum_of_products,
                      lambda g, xs: [b @ g.T for b in xs[len(xs) // 2 :]] + [a @ g for a in xs[: len(xs) // 2]])
 # fmt: on
@@ -162,7 +165,7 @@ def linear(x: Tensor | Array, weight: Tensor | Array, bias: Tensor | Array | Non
         If the shapes do not fit.
     """
     try:
-        return _linear(x, weight, bias)
+        return _linear(x, weight) if bias is None else _affine(x, weight, bias)
     except ValueError:
         shapes = f"{x.shape}, {weight.shape}" + ("" if bias is None else f", {bias.shape}")
         raise ValueError(f"linear: got x, weight and bias of shapes {shapes}, wanted (..., n), (m, n), (m,).") from None

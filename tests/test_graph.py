@@ -1,0 +1,604 @@
+"""The exporter: nothing of the tape is lost or invented, the belt is straight, and any text stays text.
+
+The pictures in ``golden/`` are kept as DOT, not as SVG, whose coordinates change with fonts and Graphviz' version.
+After a change that is meant, write them anew and look at them::
+
+    UPDATE_GOLDEN=1 python -m pytest tests/test_graph.py
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import stat
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import TypeAlias
+from xml.etree import ElementTree
+
+import pytest
+
+import tinygrad_lstm as tg
+from tinygrad_lstm import nn
+from tinygrad_lstm.graph import RenderError, draw, to_dot
+from tinygrad_lstm.graph import render as rendering
+from tinygrad_lstm.graph.dot import clean, clipped
+from tinygrad_lstm.graph.ir import Graph, Mark, read
+from tinygrad_lstm.graph.recurrence import unrolled, with_steps
+from tinygrad_lstm.graph.simplify import gate_level
+
+GOLDEN = Path(__file__).parent / "golden"
+SVG = "{http://www.w3.org/2000/svg}"
+
+NASTY = (
+    'a"b', "a\\", "\\N \\G \\L", "<b>x</b>", "&amp;", "a & b", "a\nb", "a\r\n", "a\tb", "\x00\x07", "</TABLE>",
+    "é漢😀", "\ud800", "\ufffe", "\u2028", "a:b", '"];}', "->", "--", "{", "|", ">", "'", "&#0;", "&bogus;", "\\\n",
+    '\\"', "ab" * 50,
+)  # fmt: skip
+
+
+class CharLM(nn.Module):
+    def __init__(self) -> None:
+        self.embedding = nn.Embedding(5, 2)
+        self.lstm = nn.LSTM(2, 3)
+        self.output = nn.Linear(3, 5)
+
+    def forward(self, characters: tg.Tensor) -> tg.Tensor:
+        outputs, _ = self.lstm(self.embedding(characters))
+        return self.output(outputs)
+
+
+def lstm(steps: int = 3, layers: int = 1) -> tg.Tape:
+    model = nn.LSTM(2, 3, num_layers=layers)
+    with tg.Tape() as tape:
+        model(tg.ones((steps, 1, 2)))
+    return tape
+
+
+def char_model() -> tg.Tape:
+    model = CharLM()
+    with tg.Tape() as tape:
+        scores = model(tg.asarray([[0], [3], [1]]))
+        tg.cross_entropy(scores.reshape(3, 5), tg.asarray([3, 1, 4])).named("loss")
+    return tape
+
+
+def gru(steps: int = 2) -> tg.Tape:
+    model = nn.GRU(2, 3)
+    with tg.Tape() as tape:
+        model(tg.ones((steps, 1, 2)))
+    return tape
+
+
+def rnn() -> tg.Tape:
+    model = nn.RNN(2, 3)
+    with tg.Tape() as tape:
+        model(tg.ones((3, 1, 2)))
+    return tape
+
+
+def classifier() -> tg.Tape:
+    model = nn.Sequential(nn.Linear(4, 8), tg.tanh, nn.Linear(8, 3))
+    with tg.Tape() as tape:
+        tg.cross_entropy(model(tg.ones((2, 4)).named("x")), tg.asarray([0, 2])).named("loss")
+    return tape
+
+
+def expression() -> tg.Tape:
+    a, b, c = (tg.asarray(v, requires_grad=True).named(n) for n, v in (("a", 2.0), ("b", 3.0), ("c", 1.0)))
+    with tg.Tape() as tape:
+        (a * b + c).named("y")
+    return tape
+
+
+def square() -> tg.Tape:
+    x = tg.asarray([1.0, 2.0], requires_grad=True).named("x")
+    with tg.Tape() as tape:
+        (1 - x * x) * 0.5
+    return tape
+
+
+def cells(cell: nn.Module | None = None) -> tg.Tape:
+    cell = nn.LSTMCell(2, 3) if cell is None else cell
+    with tg.Tape() as tape:
+        state = None
+        for _ in range(3):
+            state = cell(tg.ones((1, 2)), state)
+    return tape
+
+
+def last_state() -> tg.Tape:
+    model, head = nn.LSTM(2, 3), nn.Linear(3, 1)
+    with tg.Tape() as tape:
+        outputs, _ = model(tg.ones((3, 1, 2)))
+        tg.mse_loss(head(outputs[-1]), tg.asarray([[0.5]]).named("target")).named("loss")
+    return tape
+
+
+Preactivation: TypeAlias = "Callable[[str], tg.Tensor]"
+
+
+def handmade(step: Callable[[Preactivation, tg.Tensor], tuple[tg.Tensor, tg.Tensor]]) -> tg.Tape:
+    """Return the tape of a cell written by hand, with weights for each gate, over two steps."""
+    generator = tg.backend.generator(0)
+
+    def weights(*shape: int) -> dict[str, tg.Tensor]:
+        return {gate: nn.Parameter(generator.standard_normal(shape)).named(f"W_{gate}") for gate in "ifgo"}
+
+    W, U = weights(2, 3), weights(3, 3)
+    h, c = tg.zeros((1, 3), dtype="float64").named("h"), tg.zeros((1, 3), dtype="float64").named("c")
+    with tg.Tape() as tape:
+        for t in (1, 2):
+            with tg.scope(f"t={t}"):
+                x = tg.ones((1, 2), dtype="float64").named("x")
+                h, c = step(lambda gate, x=x, h=h: x @ W[gate] + h @ U[gate], c)
+    return tape
+
+
+def without_output_gate(a: Preactivation, c: tg.Tensor) -> tuple[tg.Tensor, tg.Tensor]:
+    i, f, g = tg.sigmoid(a("i")).named("i"), tg.sigmoid(a("f")).named("f"), tg.tanh(a("g")).named("g")
+    c = (f * c + i * g).named("c")
+    return tg.tanh(c).named("h"), c
+
+
+def with_an_op_more(a: Preactivation, c: tg.Tensor) -> tuple[tg.Tensor, tg.Tensor]:
+    i, f, g = tg.sigmoid(a("i")).named("i"), tg.sigmoid(a("f")).named("f"), tg.tanh(a("g")).named("g")
+    c = (f * c + i * g).named("c")
+    return (tg.square(tg.sigmoid(a("o")).named("o")) * 2 * tg.tanh(c)).named("h"), c
+
+
+def with_a_peephole(a: Preactivation, c: tg.Tensor) -> tuple[tg.Tensor, tg.Tensor]:
+    i, f, g = tg.sigmoid(a("i")).named("i"), tg.sigmoid(a("f") + 2 * c).named("f"), tg.tanh(a("g")).named("g")
+    c = (f * c + i * g).named("c")
+    return (tg.sigmoid(a("o")).named("o") * tg.tanh(c)).named("h"), c
+
+
+TAPES: dict[str, Callable[[], tg.Tape]] = {
+    "lstm": lstm,
+    "two_layers": lambda: lstm(2, 2),
+    "char_model": char_model,
+    "last_state": last_state,
+    "gru": gru,
+    "rnn": rnn,
+    "classifier": classifier,
+    "expression": expression,
+    "square": square,
+    "cells": cells,
+    "gru_cells": lambda: cells(nn.GRUCell(2, 3)),
+    "without_output_gate": lambda: handmade(without_output_gate),
+    "with_an_op_more": lambda: handmade(with_an_op_more),
+    "with_a_peephole": lambda: handmade(with_a_peephole),
+}
+every_tape = pytest.mark.parametrize("make", TAPES.values(), ids=TAPES)
+both_levels = pytest.mark.parametrize("level", ["gate", "op"])
+
+
+@pytest.fixture(autouse=True)
+def _graphviz_has_nothing_to_say(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
+    """Fail a test in which Graphviz, which prints its errors and goes on, has printed one."""
+    yield
+    complaints = [line for line in capfd.readouterr().err.splitlines() if not line.startswith("Fontconfig")]
+    assert not [line for line in complaints if "Error:" in line or "Warning:" in line]
+
+
+@pytest.fixture
+def svg() -> Callable[[str], ElementTree.Element]:
+    """Return a function that draws DOT as SVG and parses it, where there is a Graphviz."""
+    if shutil.which("dot") is None:
+        pytest.importorskip("pygraphviz")
+    return lambda text: ElementTree.fromstring(rendering.render(text, "svg"))
+
+
+# The tape as data
+
+
+@every_tape
+def test_every_node_and_every_use_is_a_mark_and_an_edge_once(make: Callable[[], tg.Tape]) -> None:
+    tape = make()
+    graph = read(tape)
+    computed = [mark for mark in graph if not mark.stored]
+    assert [(mark.op, mark.label, mark.shape) for mark in computed] == [
+        (node.name, node.label, node.shape) for node, _, _ in tape
+    ]
+    rank = {id(node): mark.id for (node, _, _), mark in zip(tape, computed, strict=True)}
+    for (_, inputs, _), mark in zip(tape, computed, strict=True):
+        assert len(inputs) == len(mark.inputs)
+        for argument, source in zip(inputs, mark.inputs, strict=True):
+            assert source == rank.get(id(argument), source)
+            assert (argument is None) == (source is None)
+    assert [mark.id for mark in graph] == list(range(len(graph)))
+    assert all(edge.source < edge.target for edge in graph.edges)
+
+
+def test_a_tensor_brings_its_history_without_what_needs_no_gradient() -> None:
+    x = tg.asarray([1.0, 2.0], requires_grad=True).named("x")
+    graph = read((x * 2.0 + tg.ones((2,))).sum())
+    assert [(mark.op, mark.inputs) for mark in graph] == [
+        ("leaf", ()),
+        ("multiply", (0, None)),
+        ("add", (1, None)),
+        ("sum", (2,)),
+    ]
+
+
+def test_what_was_computed_before_the_tape_is_an_input() -> None:
+    x = tg.exp(tg.asarray([1.0], requires_grad=True)).named("before")
+    with tg.Tape() as tape:
+        tg.tanh(x)
+    first, _ = read(tape)
+    assert (first.op, first.label, first.stored) == ("earlier", "before", True)
+
+
+def test_ranks_do_not_change_when_a_leaf_does() -> None:
+    model, x = nn.Linear(2, 1), tg.ones((1, 2))
+    texts = []
+    for _ in range(2):
+        with tg.Tape() as tape:
+            loss = model(x).sum()
+        texts.append(to_dot(tape).replace(f"{loss.item():.3g}".replace("-", "−"), "L"))
+        loss.backward()
+        tg.optim.SGD(model.parameters(), lr=0.1).step()
+    assert texts[0] == texts[1]
+
+
+# Layers folded
+
+
+def reads(graph: Graph, mark: Mark, kept: set[int], weights: set[int]) -> set[int]:
+    """Return what a mark reads, by walking back over what is not kept."""
+    found: set[int] = set()
+    waiting = [*graph[mark.id].sources]
+    while waiting:
+        id = waiting.pop()
+        if id in kept:
+            found.add(id)
+        elif id not in weights:
+            waiting.extend(graph[id].sources)
+    return found
+
+
+@pytest.mark.parametrize("name", ["lstm", "gru", "rnn", "classifier", "with_an_op_more", "with_a_peephole"])
+def test_a_folded_layer_reads_what_its_parts_read(name: str) -> None:
+    tape = read(TAPES[name]())
+    folded = gate_level(tape)
+    parameters = {mark.id for mark in tape if mark.op == "leaf"}
+    kept = {mark.id for mark in folded}
+    for mark in folded:
+        assert set(mark.sources) == reads(tape, mark, kept - {mark.id}, parameters)
+        if mark.parts:
+            assert mark.id in mark.parts
+            assert parameters & set(mark.parts)
+
+
+def test_the_gates_of_an_lstm_are_layers_of_x_and_h_with_all_weights() -> None:
+    graph = gate_level(read(lstm()))
+    gates = [mark for mark in graph if mark.parts]
+    assert [gate.label for gate in gates] == list("ifgo") * 3
+    assert all([graph[id].label for id in gate.sources] == ["h", "x"] for gate in gates)
+    assert not [mark for mark in graph if mark.op == "leaf"]
+
+
+def test_a_residual_connection_is_not_folded_away() -> None:
+    layer, x = nn.Linear(2, 2), tg.asarray([[1.0, 2.0]], requires_grad=True).named("x")
+    with tg.Tape() as tape:
+        layer(x) + x
+    add = gate_level(read(tape)).marks[-1]
+    assert add.op == "add"
+    assert add.parts == ()
+
+
+def test_an_activation_of_a_sum_that_is_read_elsewhere_stays_apart_from_it() -> None:
+    layer = nn.Linear(2, 2)
+    with tg.Tape() as tape:
+        z = layer(tg.ones((1, 2)))
+        tg.sigmoid(z) * z
+    assert [mark.op for mark in gate_level(read(tape))] == ["constant", "linear", "sigmoid", "multiply"]
+
+
+# Recurrences found
+
+
+@pytest.mark.parametrize("name", ["lstm", "two_layers", "char_model", "last_state", "cells", "with_an_op_more"])
+def test_a_recurrence_with_a_cell_state_is_found(name: str) -> None:
+    graph = gate_level(with_steps(read(TAPES[name]())))
+    found = unrolled(graph)
+    assert found is not None
+    for layer in found.layers:
+        for step in layer.steps:
+            assert [graph[id].label for id in step.gates] == list("figo")
+            assert [graph[id].op for id in step.belt] == ["multiply", "add"]
+            assert graph[step.c].label == "c"
+            assert graph[step.h].label == "h"
+
+
+def test_the_steps_are_what_the_tape_says_and_no_template() -> None:
+    lean = unrolled(gate_level(read(handmade(without_output_gate))))
+    assert lean is not None
+    assert len(lean.layers[0].steps[0].gates) == 3
+    assert len(lean.layers[0].steps[0].fall) == 1
+    rich = unrolled(gate_level(read(handmade(with_an_op_more))))
+    assert rich is not None
+    assert rich.layers[0].rows == 4
+
+
+@pytest.mark.parametrize("name", ["gru", "rnn", "classifier", "expression", "with_a_peephole"])
+def test_what_is_made_otherwise_is_not_forced_into_lanes(name: str) -> None:
+    assert unrolled(gate_level(read(TAPES[name]()))) is None
+
+
+# What is drawn
+
+
+def drawn_edges(text: str) -> set[tuple[int, int]]:
+    """Return the uses that the lines of a picture stand for."""
+    pairs = set()
+    for classes in re.findall(r'class="(fwd [^"]*)"', text):
+        targets = re.findall(r"to-n(\d+)", classes)
+        pairs |= {(int(source), int(target)) for source in re.findall(r"from-n(\d+)", classes) for target in targets}
+    return pairs
+
+
+@both_levels
+@every_tape
+def test_the_lines_are_the_edges_of_the_tape(make: Callable[[], tg.Tape], level: str) -> None:
+    tape = make()
+    graph = with_steps(read(tape))
+    if level == "gate":
+        graph = gate_level(graph)
+    numbers = {mark.id for mark in graph if mark.op == "number"}
+    drawn = drawn_edges(to_dot(tape, level=level))
+    assert drawn == {(edge.source, edge.target) for edge in graph.edges if edge.source not in numbers}
+
+
+@both_levels
+@every_tape
+def test_every_picture_is_well_formed(
+    make: Callable[[], tg.Tape], level: str, svg: Callable[[str], ElementTree.Element]
+) -> None:
+    root = svg(to_dot(make(), level=level))
+    assert root.tag == f"{SVG}svg"
+
+
+@pytest.mark.parametrize("name", ["lstm", "cells", "char_model", "gru"])
+def test_each_step_has_a_box_and_each_gate_its_name(name: str) -> None:
+    text = to_dot(TAPES[name]())
+    boxes = re.findall(r'label="t=(\d)" labeljust', text)
+    assert boxes == [str(t) for t in range(1, len(boxes) + 1)]
+    words = ["reset", "update"] if name == "gru" else ["forget", "input", "candidate", "output"]
+    for word in words:
+        assert len(re.findall(f"<BR/><FONT[^>]*>{word}</FONT>", text)) == len(boxes)
+
+
+def place(group: ElementTree.Element) -> tuple[float, float]:
+    """Return the middle of a node of a picture."""
+    ellipse = group.find(f".//{SVG}ellipse")
+    assert ellipse is not None
+    return float(ellipse.attrib["cx"]), float(ellipse.attrib["cy"])
+
+
+@pytest.mark.parametrize("make", [lstm, char_model, lambda: lstm(3, 2), lambda: lstm(12)], ids=str)
+def test_the_belt_is_straight(make: Callable[[], tg.Tape], svg: Callable[[str], ElementTree.Element]) -> None:
+    tape = make()
+    found = unrolled(gate_level(read(tape)))
+    assert found is not None
+    root = svg(to_dot(tape))
+    nodes = {group.attrib["id"]: group for group in root.iter(f"{SVG}g") if group.attrib.get("class", "")[:4] == "node"}
+    for layer in found.layers:
+        stations = []
+        for step in layer.steps:
+            ops = [f"n{id}" for id in step.belt[:-1]]
+            stations += [*([f"n{step.c_before}"] if not stations else []), *ops, f"n{step.c}op", f"n{step.c}"]
+        places = [place(nodes[node]) for node in stations]
+        assert max(y for _, y in places) - min(y for _, y in places) < 0.1
+        assert [x for x, _ in places] == sorted(x for x, _ in places)
+    for line in root.iter(f"{SVG}g"):
+        if "belt" in line.attrib.get("class", "").split():
+            path = line.find(f"{SVG}path")
+            assert path is not None
+            heights = {float(y) for y in re.findall(r",(-?[\d.]+)", path.attrib["d"])}
+            assert max(heights) - min(heights) < 0.5
+
+
+def test_belt_edges_lead_from_each_cell_state_to_the_next() -> None:
+    tape = lstm()
+    graph = gate_level(read(tape))
+    found = unrolled(graph)
+    assert found is not None
+    belt = Counter(
+        pair
+        for classes in re.findall(r'class="(fwd belt [^"]*)"', to_dot(tape))
+        for pair in re.findall(r"from-n(\d+) to-n(\d+)", classes)
+    )
+    for step in found.layers[0].steps:
+        way = [step.c_before, *step.belt]
+        assert all(belt[str(a), str(b)] == 1 for a, b in pairwise(way))
+
+
+@pytest.mark.parametrize("name", ["lstm", "char_model", "gru", "classifier", "expression"])
+def test_the_golden_pictures(name: str) -> None:
+    file = GOLDEN / f"{name}.dot"
+    text = to_dot(TAPES[name]())
+    if os.environ.get("UPDATE_GOLDEN"):
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    assert text == file.read_text(encoding="utf-8")
+
+
+@every_tape
+def test_the_same_program_gives_the_same_text(make: Callable[[], tg.Tape]) -> None:
+    tg.manual_seed(1)
+    first = to_dot(make())
+    tg.manual_seed(1)
+    assert to_dot(make()) == first
+
+
+def test_numbers_are_part_of_their_op() -> None:
+    text = to_dot(square())
+    assert 'label="1 −"' in text
+    assert 'label="× 0.5"' in text
+
+
+def test_a_tensor_used_twice_has_two_lines() -> None:
+    x = tg.asarray([1.0], requires_grad=True)
+    with tg.Tape() as tape:
+        x * x
+    assert to_dot(tape).count('"n0" -> "n1"') == 2
+
+
+def test_a_title_is_derived_or_given() -> None:
+    assert ">LSTM, 3 steps<" in to_dot(lstm())
+    assert ">LSTM, 1 step<" in to_dot(lstm(1))
+    assert ">mine &amp; yours<" in to_dot(lstm(1), title="mine & yours")
+
+
+# Any text stays text
+
+
+@pytest.mark.parametrize("name", NASTY, ids=ascii)
+@both_levels
+def test_a_name_can_be_any_text(name: str, level: str, svg: Callable[[str], ElementTree.Element]) -> None:
+    op = tg.unary(f"op{name}", lambda x: +x, lambda g: g)
+    p = tg.asarray([1.0, 2.0], requires_grad=True).named(name)
+    with tg.Tape() as tape, tg.scope("outer"):
+        with tg.scope(name):
+            op(p * p).named(name)
+        op(p * tg.ones((2,)).named(name))
+    root = svg(to_dot(tape, title=name, level=level))
+    words = {" ".join("".join(element.itertext()).split()) for element in root.iter(f"{SVG}text")}
+    assert " ".join(clipped(name).split()) in words
+    assert " ".join(clean(name).split()) in words
+    assert len([group for group in root.iter(f"{SVG}g") if group.attrib.get("class", "")[:4] == "node"]) >= 5
+
+
+def test_gates_can_have_any_name(svg: Callable[[str], ElementTree.Element]) -> None:
+    for name in NASTY:
+        tape = lstm(2)
+        for node, _, _ in tape:
+            if node.label == "o":
+                node.label = name
+        svg(to_dot(tape))
+
+
+# Sizes
+
+
+def test_long_tapes_are_read_without_recursion() -> None:
+    x = tg.asarray(1.0, requires_grad=True)
+    with tg.Tape() as tape:
+        y = x
+        for _ in range(5000):
+            y = y * 1.0001
+    assert len(read(tape)) == len(read(y)) + 5000
+    assert to_dot(tape).count("->") == 5000
+
+
+def test_wide_pictures_are_laid_out_in_time(svg: Callable[[str], ElementTree.Element]) -> None:
+    for tape in (lstm(40), gru(20)):
+        svg(to_dot(tape))
+    svg(to_dot(lstm(20), level="op"))
+
+
+# Files
+
+
+@pytest.mark.parametrize(
+    ("suffix", "magic"), [("svg", b"<?xml"), ("png", b"\x89PNG"), ("pdf", b"%PDF"), ("DOT", b"digraph")]
+)
+def test_a_picture_is_written_as_its_suffix_says(
+    suffix: str, magic: bytes, tmp_path: Path, svg: Callable[[str], ElementTree.Element]
+) -> None:
+    file = tmp_path / f"a.b.{suffix}"
+    lstm(1).draw(file)
+    assert file.read_bytes().startswith(magic)
+
+
+def test_several_files_and_the_source_come_from_one_call(
+    tmp_path: Path, svg: Callable[[str], ElementTree.Element]
+) -> None:
+    picture = draw(expression(), tmp_path / "y.svg", str(tmp_path / "y.dot"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["y.dot", "y.svg"]
+    assert (tmp_path / "y.dot").read_text(encoding="utf-8") == picture.source
+
+
+def test_a_notebook_shows_the_picture(svg: Callable[[str], ElementTree.Element]) -> None:
+    bundle = expression().draw()._repr_mimebundle_()
+    assert bundle["image/svg+xml"].rstrip().endswith("</svg>")
+
+
+@pytest.fixture
+def no_graphviz(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Hide every Graphviz, and return the only folder in which programs are looked for."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    monkeypatch.setenv("PATH", str(programs))
+    monkeypatch.setitem(sys.modules, "pygraphviz", None)
+    return programs
+
+
+def program(folder: Path, body: str) -> None:
+    """Write a program that is found instead of Graphviz' own."""
+    file = folder / "dot"
+    file.write_text(f"#!{sys.executable}\nimport sys, time\n{body}\n")
+    file.chmod(file.stat().st_mode | stat.S_IXUSR)
+
+
+def test_without_graphviz_the_source_is_written_and_the_error_says_what_to_install(
+    no_graphviz: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(RenderError, match=r"pip install 'tinygrad-lstm\[draw\]'.*y\.dot"):
+        expression().draw(tmp_path / "y.png")
+    assert (tmp_path / "y.dot").read_text(encoding="utf-8") == to_dot(expression())
+    assert not (tmp_path / "y.png").exists()
+    assert "digraph" in expression().draw(tmp_path / "z.dot").source
+
+
+def test_the_program_dot_is_preferred(no_graphviz: Path, tmp_path: Path) -> None:
+    program(no_graphviz, "sys.stdin.read(); print(*sys.argv[1:])")
+    expression().draw(tmp_path / "y.svg", tmp_path / "y.png")
+    assert (tmp_path / "y.svg").read_text() == "-Tsvg\n"
+    assert (tmp_path / "y.png").read_text() == "-Tpng -Gdpi=110\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "message"), [("sys.exit('no such font')", "no such font"), ("time.sleep(9)", "not done after 0.2 seconds")]
+)
+def test_a_program_that_fails_or_hangs_is_an_error_and_the_source_is_written(
+    body: str, message: str, no_graphviz: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rendering, "TIME_LIMIT", 0.2 if "sleep" in body else 60)
+    program(no_graphviz, body)
+    with pytest.raises(RenderError, match=message):
+        expression().draw(tmp_path / "y.svg")
+    assert (tmp_path / "y.dot").exists()
+
+
+def test_threads_can_draw_at_once(svg: Callable[[str], ElementTree.Element]) -> None:
+    text, drawn = to_dot(lstm(2)), []
+    threads = [threading.Thread(target=lambda: drawn.append(rendering.render(text, "svg"))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(drawn)) == 1
+    assert len(drawn) == 4
+
+
+# Wrong calls
+
+
+def test_wrong_calls_say_what_was_wanted(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"y\.gif, wanted one of \.svg, \.png, \.pdf, \.dot"):
+        expression().draw(tmp_path / "y.gif")
+    with pytest.raises(ValueError, match="nothing was recorded"):
+        draw(tg.Tape())
+    with pytest.raises(ValueError, match="nothing was recorded"):
+        draw(tg.ones((2,)))
+    with pytest.raises(TypeError, match="got int, wanted a Tape or a Tensor"):
+        draw(3)
+    with pytest.raises(ValueError, match="level='cell', wanted 'gate' or 'op'"):
+        draw(expression(), level="cell")
