@@ -3,7 +3,7 @@ PYTHON ?= python3
 RUN := .venv/bin/python -m
 STANDIN := PYTHONPATH=tests/standin TINYGRAD_LSTM_BACKEND=cupy
 
-.PHONY: demo test lint types doctest coverage bench golden clean
+.PHONY: demo test lint types doctest coverage pictures bench clean
 
 demo: .venv/installed-draw  ## train on real text, draw the model, say where everything is
 	$(RUN) tinygrad_lstm demo
@@ -26,6 +26,9 @@ doctest: .venv/installed-test
 coverage: .venv/installed-test
 	$(RUN) coverage run -m pytest
 	$(RUN) coverage report --show-missing
+
+pictures: .venv/installed-test  ## the pictures of README and docs
+	$(RUN) docs.pictures
 
 bench: .venv/installed-test .venv/installed-peers  ## ours against PyTorch, in turn
 	$(RUN) benchmarks.composed_lstm

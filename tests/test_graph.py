@@ -38,7 +38,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 NASTY = (
     'a"b', "a\\", "\\N \\G \\L", "<b>x</b>", "&amp;", "a & b", "a\nb", "a\r\n", "a\tb", "\x00\x07", "</TABLE>",
     "é漢😀", "\ud800", "\ufffe", "\u2028", "a:b", '"];}', "->", "--", "{", "|", ">", "'", "&#0;", "&bogus;", "\\\n",
-    '\\"', "ab" * 50,
+    '\\"', "ab" * 50, "", " ",
 )  # fmt: skip
 
 
@@ -46,11 +46,11 @@ class CharLM(nn.Module):
     def __init__(self) -> None:
         self.embedding = nn.Embedding(5, 2)
         self.lstm = nn.LSTM(2, 3)
-        self.output = nn.Linear(3, 5)
+        self.head = nn.Linear(3, 5)
 
     def forward(self, characters: tg.Tensor) -> tg.Tensor:
         outputs, _ = self.lstm(self.embedding(characters))
-        return self.output(outputs)
+        return self.head(outputs)
 
 
 def lstm(steps: int = 3, layers: int = 1) -> tg.Tape:
@@ -61,6 +61,13 @@ def lstm(steps: int = 3, layers: int = 1) -> tg.Tape:
 
 
 def char_model() -> tg.Tape:
+    model = CharLM()
+    with tg.Tape() as tape:
+        model(tg.asarray([[0], [3], [1]]))
+    return tape
+
+
+def char_loss() -> tg.Tape:
     model = CharLM()
     with tg.Tape() as tape:
         scores = model(tg.asarray([[0], [3], [1]]))
@@ -85,7 +92,7 @@ def rnn() -> tg.Tape:
 def classifier() -> tg.Tape:
     model = nn.Sequential(nn.Linear(4, 8), tg.tanh, nn.Linear(8, 3))
     with tg.Tape() as tape:
-        tg.cross_entropy(model(tg.ones((2, 4)).named("x")), tg.asarray([0, 2])).named("loss")
+        tg.mse_loss(model(tg.ones((2, 4)).named("x")), tg.zeros((2, 3)).named("target")).named("loss")
     return tape
 
 
@@ -162,6 +169,7 @@ TAPES: dict[str, Callable[[], tg.Tape]] = {
     "lstm": lstm,
     "two_layers": lambda: lstm(2, 2),
     "char_model": char_model,
+    "char_loss": char_loss,
     "last_state": last_state,
     "gru": gru,
     "rnn": rnn,
@@ -303,7 +311,9 @@ def test_an_activation_of_a_sum_that_is_read_elsewhere_stays_apart_from_it() -> 
 # Recurrences found
 
 
-@pytest.mark.parametrize("name", ["lstm", "two_layers", "char_model", "last_state", "cells", "with_an_op_more"])
+@pytest.mark.parametrize(
+    "name", ["lstm", "two_layers", "char_model", "char_loss", "last_state", "cells", "with_an_op_more"]
+)
 def test_a_recurrence_with_a_cell_state_is_found(name: str) -> None:
     graph = gate_level(with_steps(read(TAPES[name]())))
     found = unrolled(graph)
@@ -329,6 +339,17 @@ def test_the_steps_are_what_the_tape_says_and_no_template() -> None:
 @pytest.mark.parametrize("name", ["gru", "rnn", "classifier", "expression", "with_a_peephole"])
 def test_what_is_made_otherwise_is_not_forced_into_lanes(name: str) -> None:
     assert unrolled(gate_level(read(TAPES[name]()))) is None
+
+
+def test_a_loop_over_a_cell_has_steps_and_a_layer_that_names_its_output_h_has_none() -> None:
+    assert {mark.scope[-1] for mark in with_steps(read(cells())) if not mark.stored} == {"t=1", "t=2", "t=3"}
+    layer = nn.Linear(2, 2)
+    with tg.Tape() as tape:
+        for _ in range(2):
+            with tg.scope("block"):
+                tg.tanh(layer(tg.ones((1, 2)))).named("h")
+    graph = read(tape)
+    assert with_steps(graph) == graph
 
 
 # What is drawn
@@ -381,7 +402,7 @@ def place(group: ElementTree.Element) -> tuple[float, float]:
     return float(ellipse.attrib["cx"]), float(ellipse.attrib["cy"])
 
 
-@pytest.mark.parametrize("make", [lstm, char_model, lambda: lstm(3, 2), lambda: lstm(12)], ids=str)
+@pytest.mark.parametrize("make", [lstm, char_loss, lambda: lstm(3, 2), lambda: lstm(12)])
 def test_the_belt_is_straight(make: Callable[[], tg.Tape], svg: Callable[[str], ElementTree.Element]) -> None:
     tape = make()
     found = unrolled(gate_level(read(tape)))
@@ -402,6 +423,24 @@ def test_the_belt_is_straight(make: Callable[[], tg.Tape], svg: Callable[[str], 
             assert path is not None
             heights = {float(y) for y in re.findall(r",(-?[\d.]+)", path.attrib["d"])}
             assert max(heights) - min(heights) < 0.5
+
+
+@pytest.mark.parametrize("steps", [1, 2, 5])
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_every_line_of_a_recurrence_is_level_or_upright(
+    steps: int, layers: int, svg: Callable[[str], ElementTree.Element]
+) -> None:
+    lines = 0
+    for line in svg(to_dot(lstm(steps, layers))).iter(f"{SVG}g"):
+        if "fwd" in line.attrib.get("class", "").split():
+            path = line.find(f"{SVG}path")
+            assert path is not None
+            xs, ys = zip(
+                *((float(x), float(y)) for x, y in re.findall(r"([-\d.]+),([-\d.]+)", path.attrib["d"])), strict=True
+            )
+            assert min(max(xs) - min(xs), max(ys) - min(ys)) < 1.5
+            lines += 1
+    assert lines > 20 * steps * layers
 
 
 def test_belt_edges_lead_from_each_cell_state_to_the_next() -> None:
@@ -469,10 +508,28 @@ def test_a_name_can_be_any_text(name: str, level: str, svg: Callable[[str], Elem
             op(p * p).named(name)
         op(p * tg.ones((2,)).named(name))
     root = svg(to_dot(tape, title=name, level=level))
-    words = {" ".join("".join(element.itertext()).split()) for element in root.iter(f"{SVG}text")}
+    words = {" ".join("".join(element.itertext()).split()) for element in root.iter(f"{SVG}text")} | {""}
     assert " ".join(clipped(name).split()) in words
     assert " ".join(clean(name).split()) in words
     assert len([group for group in root.iter(f"{SVG}g") if group.attrib.get("class", "")[:4] == "node"]) >= 5
+
+
+TAKEN = ["leaf", "constant", "number", "linear", "matmul", "add", "getitem", "split", "stack", "pow", "sigmoid", "mean"]
+
+
+@both_levels
+@pytest.mark.parametrize("name", TAKEN)
+def test_an_op_of_ones_own_can_have_a_name_that_is_taken(
+    name: str, level: str, svg: Callable[[str], ElementTree.Element]
+) -> None:
+    alone = tg.unary(name, lambda x: +x, lambda g: g)
+    odd = tg.unary(name, lambda x, p, q: +x, lambda g: g, params=("p", "q"))
+    joint = tg.variadic(name, sum, lambda g, xs: [g for _ in xs])
+    x = tg.asarray([1.0, 2.0], requires_grad=True).named("x")
+    with tg.Tape() as tape:
+        joint([alone(x), odd(tg.exp(x), "p", ()), x]).named("y")
+    assert len([mark for mark in read(tape) if not mark.stored]) == 4
+    svg(to_dot(tape, level=level))
 
 
 def test_gates_can_have_any_name(svg: Callable[[str], ElementTree.Element]) -> None:

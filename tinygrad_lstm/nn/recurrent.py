@@ -220,8 +220,8 @@ class _Layers(_Recurrent):
         """Give the input's share of each step: as many steps in one product as the cache holds, one while taping."""
         together = 1 if state.tape is not None else max(1, CACHED // (x.shape[1] * W_ih.shape[0]))
         if together == 1:
-            for x_t in unstack(x):
-                yield linear(x_t.named("x"), W_ih, b_x)
+            for t in range(x.shape[0]):  # each taken when its step asks for it, in that step's scope
+                yield linear(x[t].named("x"), W_ih, b_x)
         else:
             for start in range(0, x.shape[0], together):
                 yield from unstack(linear(x[start : start + together], W_ih, b_x))

@@ -1,0 +1,58 @@
+"""The choice of a picture: from a tape to DOT, at the level and in the layout that suit it."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias, get_args
+
+from .ir import Drawable, Graph, read
+from .lanes import lanes
+from .recurrence import step_of, unrolled, with_steps
+from .scoped import scoped
+from .simplify import gate_level
+
+__all__ = ["Level", "to_dot"]
+
+Level: TypeAlias = Literal["gate", "op"]
+
+FEW = 25
+"""So many ops are shown one by one."""
+
+
+def to_dot(thing: Drawable, *, title: str | None = None, level: Level | None = None) -> str:
+    """Return the picture of a tape, or of a tensor's history, as a text in Graphviz's language.
+
+    The same program gives the same text on every run. The parameters are those of `draw`.
+
+    Examples
+    --------
+    >>> import tinygrad_lstm as tg
+    >>> x = tg.asarray(2.0, requires_grad=True).named("x")
+    >>> with tg.Tape() as tape:
+    ...     y = (x * x).named("y")
+    >>> to_dot(tape).splitlines()[0]
+    'digraph {'
+    """
+    if level is not None and level not in get_args(Level):
+        raise ValueError(f"draw: got level={level!r}, wanted 'gate' or 'op'.")
+    graph = with_steps(read(thing))
+    if title is None:
+        title = _title(graph)
+    if (level or _fitting(graph)) == "op":
+        return scoped(graph, title)
+    graph = gate_level(graph)
+    found = unrolled(graph)
+    return scoped(graph, title) if found is None else lanes(graph, found, title)
+
+
+def _fitting(graph: Graph) -> Level:
+    """Return the level at which a graph is legible."""
+    computed = [mark for mark in graph if not mark.stored]
+    return "op" if len(computed) <= FEW and not any(step_of(mark.scope) for mark in computed) else "gate"
+
+
+def _title(graph: Graph) -> str:
+    """Return the name of the outermost module, and the number of steps."""
+    names = {mark.scope[0]: None for mark in graph if mark.scope}
+    steps = {step_of(mark.scope) for mark in graph} - {None}
+    counted = f"{len(steps)} step{'s' if len(steps) > 1 else ''}" if steps else ""
+    return ", ".join(filter(None, [*names, counted] if len(names) == 1 else [counted]))

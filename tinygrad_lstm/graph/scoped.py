@@ -1,0 +1,281 @@
+"""Any tape: a mark for each op, a box for each scope, from left to right.
+
+What would make the picture a tangle is taken out of it: a parameter stands as a small chip at each of its uses; a
+tensor that several ops in a box read enters it at one point; a step begins where the step before it has ended.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeAlias
+
+from . import marks
+from .dot import Writer
+from .ir import Edge, Graph, Mark
+from .recurrence import step_of
+
+__all__ = ["scoped"]
+
+Path: TypeAlias = "tuple[str, ...]"
+
+FEW = 4
+"""What has more uses than this, or is used by an op of more arguments, becomes a chip at each use that is far."""
+
+LEGIBLE = 60
+"""Edges say their size in graphs of no more marks; labels are what takes Graphviz most of its time."""
+
+STRAIGHT = {"c": {"penwidth": 4.0, "weight": 40}, "h": {"penwidth": 2.2, "weight": 12}}
+"""The lines of states."""
+
+
+def scoped(graph: Graph, title: str) -> str:
+    """Return the picture of any graph as DOT."""
+    picture = _Scoped(graph)
+    picture.add_nodes()
+    picture.add_edges()
+    picture.add_barriers()
+    return picture.written(title)
+
+
+class _Scoped:
+    """One picture in the making: its nodes with the boxes that they are in, and its edges."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.carried = _carried(graph)
+        self.around = len(_common(mark.scope for mark in graph if not mark.stored))
+        self.homes: dict[str, Path] = {}
+        self.looks: dict[str, dict[str, Any]] = {}
+        self.edges: list[tuple[str, str, dict[str, Any]]] = []
+        self.entries: dict[tuple[int, Path], str] = {}
+        self.columns: list[list[str]] = []
+        self.kinds: set[str] = set()
+
+    # What there is
+
+    def add_nodes(self) -> None:
+        """Add a node for each mark; numbers are part of the ops that use them."""
+        for mark in self.graph:
+            if not mark.stored:
+                self._add_computed(mark)
+            elif not mark.is_number:
+                self._add_stored(mark)
+        for mark in self.graph:
+            for user in self.graph.uses[mark.id]:
+                if not mark.stored and self._is_far(mark, user):
+                    self._add_chip(mark, user, marks.name(self.graph, mark) or marks.glyph(self.graph, mark))
+
+    def _add(self, node: str, home: Path, **look: Any) -> str:
+        self.homes[node] = home
+        self.looks[node] = look
+        return node
+
+    def _home(self, mark: Mark) -> Path:
+        """Return the boxes of a computed mark, without those that are around everything."""
+        return mark.scope[self.around :]
+
+    def _track(self, id: int) -> dict[str, str]:
+        """Return the attribute that keeps a state, and what it is carried through, on one level."""
+        return {"group": self.carried[id]} if id in self.carried else {}
+
+    def _add_computed(self, mark: Mark) -> None:
+        self.kinds.add(marks.kind(self.graph, mark))
+        title = marks.name(self.graph, mark) or mark.op
+        look = marks.look(self.graph, mark) | marks.identity(mark, title) | self._track(mark.id)
+        node = self._add(f"n{mark.id}", self._home(mark), **look)
+        picked = marks.indices(mark)
+        if picked is not None:
+            self.kinds.add("input")
+            index = self._add(f"i{mark.id}", self._home(mark), **marks.stored("input", picked))
+            self.edges.append((index, node, {"class_": "fwd"}))
+
+    def _add_stored(self, mark: Mark) -> None:
+        """Add an input or a parameter near its uses, a state before the first step outside of it."""
+        kind = marks.kind(self.graph, mark)
+        self.kinds.add(kind)
+        users = self.graph.uses[mark.id]
+        text = marks.stored_text(self.graph, mark)
+        if _in_chips(mark, users):
+            for user in users:
+                self._add_chip(mark, user, text)
+            return
+        home = _common(self._home(user) for user in users)
+        if mark.id in self.carried:
+            home = home[: next((depth for depth, name in enumerate(home) if step_of([name])), None)]
+        look = marks.stored(kind, text) | marks.identity(mark, text) | self._track(mark.id)
+        self._add(f"n{mark.id}", home, **look)
+
+    def _add_chip(self, mark: Mark, user: Mark, text: str) -> None:
+        """Add a chip that stands for a mark at one of its uses."""
+        node, kind = f"n{mark.id}at{user.id}", marks.kind(self.graph, mark)
+        self._add(node, self._home(user), **marks.chip(kind, text, mark.shape), **marks.identity(mark, text, node))
+
+    def _is_far(self, mark: Mark, user: Mark) -> bool:
+        """Tell whether a mark outside the steps has so many edges into them that only one of them is drawn."""
+        uses = self.graph.uses[mark.id]
+        if step_of(mark.scope) is None and step_of(user.scope) is not None:
+            return len(uses) > FEW and user is not uses[0]
+        if step_of(mark.scope) is not None and step_of(user.scope) is None:
+            return len(user.sources) > FEW and mark.id != user.sources[-1]
+        return False
+
+    # What leads where
+
+    def add_edges(self) -> None:
+        """Add the edges; a tensor that enters a box several times does so at one point."""
+        edges = [edge for edge in self.graph.edges if not self.graph[edge.source].is_number]
+        crossings = Counter((edge.source, self._entered(edge)) for edge in edges)
+        for edge in edges:
+            tail, look, box = self._tail(edge), self._line(edge), self._entered(edge)
+            if box and crossings[edge.source, box] > 1:
+                tail = self._entry(edge.source, box, look)
+                look.pop("label", None)
+            look["class_"] = f"fwd from-n{edge.source} to-n{edge.target}"
+            self.edges.append((tail, f"n{edge.target}", look))
+
+    def _tail(self, edge: Edge) -> str:
+        """Return the node from which an edge starts."""
+        near = f"n{edge.source}at{edge.target}"
+        return near if near in self.homes else f"n{edge.source}"
+
+    def _entered(self, edge: Edge) -> Path:
+        """Return the step, or else the outermost box, that an edge enters; () if it enters none."""
+        outside, inside = self.homes[self._tail(edge)], self.homes[f"n{edge.target}"]
+        depths = range(len(_common([outside, inside])) + 1, len(inside) + 1)
+        depth = next((depth for depth in depths if step_of(inside[depth - 1 : depth])), min(depths, default=0))
+        return inside[:depth]
+
+    def _entry(self, source: int, box: Path, look: dict[str, Any]) -> str:
+        """Return the point at which a tensor enters a box, with the edge that leads there."""
+        if (source, box) not in self.entries:
+            point = {"shape": "point", "width": 0.05, "color": look.get("color", marks.LINE), **self._track(source)}
+            self.entries[source, box] = entry = self._add(f"e{len(self.entries)}", box, **point)
+            self.edges.append((f"n{source}", entry, look | {"arrowhead": "none", "class_": f"fwd from-n{source}"}))
+        return self.entries[source, box]
+
+    def _line(self, edge: Edge) -> dict[str, Any]:
+        """Return the look of an edge: a chip's is thin, a state's thick, both coloured; others say their size."""
+        source = self.graph[edge.source]
+        state = self.carried.get(source.id)
+        if self._tail(edge) != f"n{edge.source}":
+            return {"color": marks.COLOURS[marks.kind(self.graph, source)][1], "arrowsize": 0.5}
+        look: dict[str, Any] = {"weight": 4}
+        if state is not None:
+            self.kinds.add(state)
+            look = {"color": marks.COLOURS[state][1], **STRAIGHT[state]}
+        if not self.graph.folded and source.shape and len(self.graph) <= LEGIBLE:
+            look |= {"label": f" {marks.size(source.shape)} ", "fontsize": 8}
+        return look
+
+    def add_barriers(self) -> None:
+        """Hold each step behind the one before: neighbouring boxes would share ranks, and stand in a staircase."""
+        steps = [path for path in self._boxes() if step_of(path[-1:]) is not None]
+        for before, after in zip([(), *steps], steps, strict=False):
+            inside = self._inside(after)
+            fed = {head for tail, head, _ in self.edges if tail in inside}
+            starts = [node for node in inside if node not in fed]
+            if before and before[:-1] == after[:-1]:
+                bar = self._add(f"b{len(self.homes)}", before[:-1], shape="point", width=0.01, style="invis")
+                self._hold(list(self._inside(before))[-1:], [bar])
+                self._hold([bar], starts)
+            else:
+                self._hold([tail for tail, head, _ in self.edges if head in inside and tail not in inside], starts)
+            entries = [node for node in starts if node.startswith("e")]
+            inputs = list(filter(_is_mark, starts))
+            self.columns.append([*entries, *inputs[:1]])
+
+    def _hold(self, before: Sequence[str], after: Sequence[str]) -> None:
+        """Hold nodes behind others, where no edge does."""
+        joined = {(tail, head) for tail, head, _ in self.edges}
+        pairs = [(tail, head) for tail in before for head in after if (tail, head) not in joined]
+        self.edges += [(tail, head, {"style": "invis", "weight": 0}) for tail, head in pairs]
+
+    def _inside(self, box: Path) -> dict[str, None]:
+        """Return the nodes within a box and the boxes in it, those of marks last and in their order."""
+        nodes = [node for node, home in self.homes.items() if home[: len(box)] == box]
+        return dict.fromkeys(sorted(nodes, key=_is_mark))
+
+    # How it is written
+
+    def _boxes(self) -> dict[Path, list[str]]:
+        """Return the boxes with the nodes that stand in each, outer boxes before inner ones."""
+        boxes: dict[Path, list[str]] = {(): []}
+        for node, home in self.homes.items():
+            for depth in range(1, len(home) + 1):
+                boxes.setdefault(home[:depth], [])
+            boxes[home].append(node)
+        return boxes
+
+    def written(self, title: str) -> str:
+        """Return the picture as DOT."""
+        dot = Writer()
+        marks.begin(dot, title, self.kinds, rankdir="LR", newrank="true", nodesep=0.2, ranksep=0.3, splines="spline")
+        for number, (path, nodes) in enumerate(_nested(self._boxes())):
+            dot.close(max(0, len(path) - 1))
+            if path:
+                dot.open(str(number), **marks.box(path[-1], "t"))
+            for node in nodes:
+                dot.node(node, **self.looks[node])
+        dot.close(0)
+        for tail, head, look in self.edges:
+            dot.edge(tail, head, **look)
+        for column in self.columns:
+            dot.same_rank(column)
+            for lower, upper in itertools.pairwise(column):
+                dot.edge(lower, upper, style="invis", weight=1)
+        return dot.text()
+
+
+def _is_mark(node: str) -> bool:
+    """Tell whether a node is a mark itself, not a chip, a point or an index."""
+    return node.startswith("n") and "at" not in node
+
+
+def _common(paths: Iterable[Path]) -> Path:
+    """Return how paths begin alike."""
+    paths = list(paths)
+    first, last = min(paths), max(paths)
+    return tuple(name for place, name in enumerate(first) if last[: place + 1] == first[: place + 1])
+
+
+def _in_chips(mark: Mark, users: Sequence[Mark]) -> bool:
+    """Tell whether a stored mark is shown at each of its uses: a weight is, and any parameter used widely."""
+    weighs = any(user.op in ("linear", "matmul", "getitem") for user in users)
+    return mark.is_parameter and (weighs or len(users) > FEW or len({user.scope for user in users}) > 1)
+
+
+def _carried(graph: Graph) -> dict[int, str]:
+    """Return the states, and the products and sums through which they pass from step to step, with their letters."""
+    carried: dict[int, str] = {}
+    for mark in graph:
+        steps = {step_of(user.scope) for user in graph.uses[mark.id]} if mark.stored else {step_of(mark.scope)}
+        if mark.label in marks.STATES and steps != {None}:
+            carried[mark.id] = mark.label
+        elif mark.op in ("multiply", "add", "subtract"):
+            before = [carried[id] for id in mark.sources if id in carried and _is_earlier(graph[id], mark)]
+            if before:
+                carried[mark.id] = before[0]
+    for mark in reversed(graph.marks):
+        if mark.id in carried and mark.label is None and not any(user.id in carried for user in graph.uses[mark.id]):
+            del carried[mark.id]
+    return carried
+
+
+def _is_earlier(source: Mark, mark: Mark) -> bool:
+    """Tell whether a state comes from the step before, or is on its way through this one."""
+    return source.label is None or step_of(source.scope) != step_of(mark.scope)
+
+
+def _nested(boxes: dict[Path, list[str]]) -> Iterator[tuple[Path, list[str]]]:
+    """Give the boxes, each followed by those within it."""
+    children: dict[Path, list[Path]] = {path: [] for path in boxes}
+    for path in boxes:
+        if path:
+            children[path[:-1]].append(path)
+    waiting: list[Path] = [()]
+    while waiting:
+        path = waiting.pop()
+        yield path, boxes[path]
+        waiting.extend(reversed(children[path]))

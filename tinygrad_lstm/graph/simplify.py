@@ -1,0 +1,190 @@
+"""From a mark for each primitive to a mark for each thing that is taught: learned layers, and the ops between them.
+
+A layer is what its weights make of its inputs: a linear map, or an activation of one. The products, sums and slices
+behind it, and the parameters, are folded into it; what it reads follows from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TypeAlias
+
+from .ir import Graph, Mark
+
+__all__ = ["gate_level"]
+
+ACTIVATIONS = frozenset({"sigmoid", "tanh", "relu"})
+RESHAPES = frozenset({"reshape", "expand_dims", "squeeze"})
+ARRANGEMENTS = RESHAPES | {"stack", "concat", "getitem", "split", "permute_dims"}
+
+Affine: TypeAlias = "Mapping[int, tuple[tuple[int, ...], tuple[int, ...]]]"
+"""For each mark that is a learned affine map: the data it reads, and the affine maps that it continues or adds."""
+
+
+def gate_level(graph: Graph) -> Graph:
+    """Return the graph with learned layers folded, without what only rearranges.
+
+    >>> import tinygrad_lstm as tg
+    >>> from tinygrad_lstm.graph.ir import read
+    >>> layer = tg.nn.Linear(3, 2)
+    >>> with tg.Tape() as tape:
+    ...     y = tg.tanh(layer(tg.ones((1, 3)).named("x")))
+    >>> [(mark.op, mark.inputs, mark.parts) for mark in gate_level(read(tape))]
+    [('constant', (), ()), ('tanh', (0,), (1, 2, 3, 4))]
+    """
+    return _without_dead_ends(_folded(_seen_through(graph)))
+
+
+def _seen_through(graph: Graph) -> Graph:
+    """Return the graph without unnamed reshapes; a row of a stack is what was stacked, one of a stored mark stored."""
+    kept: dict[int, Mark] = {}
+    stand_ins: dict[int, int] = {}
+    for mark in graph:
+        mark = replace(mark, inputs=tuple(stand_ins.get(i, i) if i is not None else None for i in mark.inputs))
+        same = _same_as(mark, kept)
+        if same is not None:
+            stand_ins[mark.id] = same
+        else:
+            kept[mark.id] = _as_stored(mark, kept)
+    return Graph(tuple(kept.values()))
+
+
+def _same_as(mark: Mark, marks: Mapping[int, Mark]) -> int | None:
+    """Return the mark that this one only passes on, or None."""
+    if len(mark.sources) != 1:
+        return None
+    source = marks[mark.sources[0]]
+    if mark.label is None and (mark.op in RESHAPES or (_is_cut(mark) and mark.shape == source.shape)):
+        return source.id
+    row = _row_taken(mark)
+    if row is not None:
+        match source.op, source.params:
+            case "stack", (int() as axis,) if axis == 0 and -len(source.inputs) <= row < len(source.inputs):
+                return source.inputs[row]
+    return None
+
+
+def _is_cut(mark: Mark) -> bool:
+    """Tell whether this is what lies between two rows of its argument."""
+    match mark.op, mark.params:
+        case "getitem", (slice(step=None),):
+            return True
+    return False
+
+
+def _row_taken(mark: Mark) -> int | None:
+    """Return which row of its argument this is, as the input of a step is one of a sequence; None if it is none."""
+    match mark.op, mark.sources, mark.params:
+        case "getitem", (_,), (int() as row,):
+            return row
+    return None
+
+
+def _as_stored(mark: Mark, marks: Mapping[int, Mark]) -> Mark:
+    """Return a row of a stored mark as a stored mark of its own."""
+    if _row_taken(mark) is not None and (source := marks[mark.sources[0]]).stored:
+        return replace(mark, op=source.op, stored=True, label=mark.label or source.label, inputs=(), params=())
+    return mark
+
+
+def _folded(graph: Graph) -> Graph:
+    """Return the graph with every learned layer as one mark."""
+    weights = _weights(graph)
+    affine = _affine(graph, weights)
+    inner = {id for id in affine if graph.uses[id] and all(_absorbs(user, id, affine) for user in graph.uses[id])}
+    marks = []
+    for mark in graph:
+        if mark.id in inner:
+            continue
+        if mark.id in affine:
+            mark = _layer(graph, replace(mark, op="linear"), affine, weights)
+        elif mark.op in ACTIVATIONS and mark.sources and mark.sources[0] in inner:
+            mark = _layer(graph, mark, affine, weights)
+        elif _looks_up(mark, graph):
+            mark = replace(mark, op="lookup", inputs=(), parts=(*mark.sources, mark.id))
+        marks.append(mark)
+    return _without_unused(marks, {id for id in weights if graph.uses[id]})
+
+
+def _weights(graph: Graph) -> set[int]:
+    """Return the parameters, the numbers, and what depends on them alone; a leaf that is multiplied by one is data."""
+    given = {mark.id for mark in graph if mark.is_parameter or mark.is_number}
+    products = [mark.inputs for mark in graph if mark.op in ("linear", "matmul")]
+    weights = given - {inputs[0] for inputs in products if given.intersection(inputs[1:2])}
+    for mark in graph:
+        if mark.sources and weights.issuperset(mark.sources):
+            weights.add(mark.id)
+    return weights
+
+
+def _affine(graph: Graph, weights: set[int]) -> Affine:
+    """Return the marks that are learned affine maps."""
+    affine: dict[int, tuple[tuple[int, ...], tuple[int, ...]]] = {}
+    for mark in graph:
+        operands = mark.sources
+        within = tuple(i for i in operands if i in affine)
+        if mark.op == "linear" and weights.intersection(mark.inputs[1:2]):
+            data = tuple(i for i in mark.inputs[:1] if i is not None)
+            bias = tuple(i for i in mark.inputs[2:] if i is not None)
+            if all(i in affine or i in weights for i in bias):
+                affine[mark.id] = data, tuple(i for i in bias if i in affine)
+        elif mark.op == "matmul" and weights.intersection(operands):
+            weight = operands[-1] if operands[-1] in weights else operands[0]
+            affine[mark.id] = tuple(i for i in operands if i != weight), ()
+        elif (mark.op in ARRANGEMENTS and within == operands and len(operands) == 1) or (
+            mark.op == "add" and within and all(i in affine or i in weights for i in operands)
+        ):
+            affine[mark.id] = (), within
+    return affine
+
+
+def _absorbs(user: Mark, id: int, affine: Affine) -> bool:
+    """Tell whether a mark that uses an affine map can have it folded in."""
+    if user.id in affine:
+        data, within = affine[user.id]
+        return id in within and id not in data
+    return user.op in ACTIVATIONS
+
+
+def _layer(graph: Graph, root: Mark, affine: Affine, weights: set[int]) -> Mark:
+    """Return the layer that ends in a mark: its inputs are the data of all the affine maps behind it."""
+    inputs: dict[int, None] = {}  # a set that keeps its order
+    parts: set[int] = set()
+    waiting = [root.id]
+    while waiting:
+        id = waiting.pop()
+        if id in parts:
+            continue
+        parts.add(id)
+        data, within = affine.get(id, ((), graph[id].sources))
+        inputs.update(dict.fromkeys(data))
+        waiting.extend(within[::-1])
+        waiting.extend(i for i in graph[id].sources if i in weights and i not in data)
+    return replace(root, inputs=tuple(inputs), params=(), parts=tuple(sorted(parts)))
+
+
+def _looks_up(mark: Mark, graph: Graph) -> bool:
+    """Tell whether this takes rows of a parameter by an array of indices, as an embedding does."""
+    match mark.op, mark.sources, mark.params:
+        case "getitem", (source,), (index,):
+            return graph[source].is_parameter and hasattr(index, "shape")
+    return False
+
+
+def _without_unused(marks: list[Mark], candidates: set[int]) -> Graph:
+    """Return the marks as a graph, less the candidates that no other mark needs."""
+    kept: list[Mark] = []
+    needed: set[int] = set()
+    for mark in reversed(marks):
+        if mark.id not in candidates or mark.id in needed:
+            kept.append(mark)
+            needed.update(mark.sources)
+    return Graph(tuple(reversed(kept)))
+
+
+def _without_dead_ends(graph: Graph) -> Graph:
+    """Return the graph without unnamed arrangements that nothing is computed from, if anything else is left then."""
+    candidates = {mark.id for mark in graph if mark.stored or (mark.op in ARRANGEMENTS and not mark.label)}
+    lean = _without_unused(list(graph), candidates)
+    return lean if any(not mark.stored for mark in lean) else graph
