@@ -3,7 +3,7 @@
     python -m benchmarks.composed_lstm [--pairs N] [--threads N] [--json FILE]
 
 Forward, mean of squares, backward, in float32, with the same weights and input. The two sides run in turn in one
-process, and the gradients are compared before anything is timed. Two programs of ours are timed: `nn.LSTM`, and a loop
+process, with a pause between, and the gradients are compared before anything is timed. Two programs of ours are timed: `nn.LSTM`, and a loop
 over `nn.LSTMCell` written like the one for PyTorch. A ratio is ours over PyTorch's, the median over the pairs.
 """
 
@@ -23,6 +23,9 @@ import tinygrad_lstm as tg
 
 SIZES = {(32, 1, 16, 32): 0.7, (50, 16, 32, 64): 0.9, (64, 32, 64, 128): 1.0, (100, 64, 128, 256): 1.0}
 """(steps, batch, input size, hidden size), and the ratio to reach."""
+
+PAUSE = 0.05
+"""Seconds between two runs: the threads of one side's BLAS spin for a while when they are done, and disturb the other."""
 
 Step = Callable[[], None]
 
@@ -93,6 +96,7 @@ def time_in_turn(programs: dict[str, Step], pairs: int) -> dict[str, list[float]
     times: dict[str, list[float]] = {name: [] for name in programs}
     for turn in range(pairs + 3):
         for name, program in programs.items():
+            time.sleep(PAUSE)
             start = time.perf_counter()
             program()
             if turn >= 3:

@@ -218,10 +218,10 @@ def test_the_likeliest_character_every_time_is_greedy(small: CharLM) -> None:
 
 
 def test_draws_follow_temperature_and_top_k(small: CharLM) -> None:
-    for weight in weights(small):
+    for weight in small.parameters():
         weight.assign_(tg.zeros_like(weight))
     scores = [0.0, 1.0, 2.0, 3.0, 4.0]
-    small.state_dict()["output.bias"].assign_(tg.asarray(scores))
+    small.output.bias.assign_(tg.asarray(scores))
     for temperature, top_k in ((1.0, None), (2.0, None), (1.0, 2)):
         kept = scores[-top_k:] if top_k else scores
         raised = [math.exp(score / temperature) * (score in kept) for score in scores]

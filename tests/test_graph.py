@@ -172,6 +172,7 @@ TAPES: dict[str, Callable[[], tg.Tape]] = {
     "char_loss": char_loss,
     "last_state": last_state,
     "gru": gru,
+    "gru_step": lambda: gru(1),
     "rnn": rnn,
     "classifier": classifier,
     "expression": expression,
@@ -385,12 +386,13 @@ def test_every_picture_is_well_formed(
     assert root.tag == f"{SVG}svg"
 
 
-@pytest.mark.parametrize("name", ["lstm", "cells", "char_model", "gru"])
+@pytest.mark.parametrize("name", ["lstm", "cells", "char_model", "gru", "gru_step"])
 def test_each_step_has_a_box_and_each_gate_its_name(name: str) -> None:
     text = to_dot(TAPES[name]())
     boxes = re.findall(r'label="t=(\d)" labeljust', text)
     assert boxes == [str(t) for t in range(1, len(boxes) + 1)]
-    words = ["reset", "update"] if name == "gru" else ["forget", "input", "candidate", "output"]
+    assert boxes
+    words = ["reset", "update"] if name.startswith("gru") else ["forget", "input", "candidate", "output"]
     for word in words:
         assert len(re.findall(f"<BR/><FONT[^>]*>{word}</FONT>", text)) == len(boxes)
 

@@ -13,7 +13,7 @@ Tensor([[-1.],
 from . import _startup, nn, ops, optim
 from .autodiff import grad, gradcheck
 from .ops import *
-from .primitive import Primitive, binary, nary, unary, variadic
+from .primitive import Primitive, binary, ternary, unary, variadic
 from .tape import Tape, no_grad, scope
 from .tensor import Tensor, asarray
 
@@ -27,11 +27,11 @@ __all__ = [
     "binary",
     "grad",
     "gradcheck",
-    "nary",
     "nn",
     "no_grad",
     "optim",
     "scope",
+    "ternary",
     "unary",
     "variadic",
     *ops.__all__,

@@ -1,6 +1,6 @@
 """Primitives: functions of arrays with a derivative in each argument, and how applying one makes a node.
 
-`unary`, `binary`, `nary` and `variadic` make an op of a forward function and its derivatives:
+`unary`, `binary`, `ternary` and `variadic` make an op of a forward function and its derivatives:
 
 >>> import tinygrad_lstm as tg
 >>> from tinygrad_lstm.backend import xp
@@ -22,9 +22,9 @@ from typing import Any, TypeAlias
 from . import backend
 from .backend import Array, ndarray, xp
 from .tape import Deferred, Entry, Node, Tape, state
-from .tensor import Tensor, float32, wrap
+from .tensor import Tensor, asarray, float32, wrap
 
-__all__ = ["Primitive", "binary", "nary", "unary", "variadic"]
+__all__ = ["Primitive", "binary", "ternary", "unary", "variadic"]
 
 Op: TypeAlias = Callable[..., Any]
 """Takes arrays, tensors or numbers, then parameters; returns a tensor if there was one among them, else an array."""
@@ -39,6 +39,10 @@ order and tensors at every other. What it returns has the argument's shape, but 
 
 Pull: TypeAlias = "Callable[[Node, Any], Sequence[Any]]"
 """Takes a node and the cotangent of its output; returns those of its arguments, None where none is needed."""
+
+
+new = object.__new__
+"""Makes a tensor without a word of its ``__init__``: what `wrap` does, spelt out where a call is too much."""
 
 
 class Primitive:
@@ -117,7 +121,10 @@ def unary(
         node = Node(primitive, (x.node,), (data if keep_x else None, value if keep_y else None), parameters, value)
         if state.tape is not None:
             _note(state.tape, node, (x,), value)
-        return wrap(value, node)
+        result = new(Tensor)
+        result.data = value if type(value) is ndarray else xp.asarray(value)
+        result.node = node
+        return result
 
     return op
 
@@ -152,12 +159,14 @@ def binary(
     constant = _constant_op(name, forward, 2, floating)
 
     def op(x1: Any, x2: Any, *parameters: Any) -> Any:
-        if type(x1) is not Tensor or type(x2) is not Tensor or x1.data.dtype is not x2.data.dtype:
-            if type(x1) is not Tensor and type(x2) is not Tensor:
-                return constant(x1, x2, *parameters)
+        if type(x1) is Tensor and type(x2) is Tensor and x1.data.dtype is x2.data.dtype:
+            a, b, parent1, parent2 = x1.data, x2.data, x1.node, x2.node
+        elif type(x1) is Tensor or type(x2) is Tensor:
             x1, x2 = _aligned(name, (x1, x2), floating)
-        a, parent1 = (x1.data, x1.node) if type(x1) is Tensor else (x1, None)
-        b, parent2 = (x2.data, x2.node) if type(x2) is Tensor else (x2, None)
+            a, parent1 = (x1.data, x1.node) if type(x1) is Tensor else (x1, None)
+            b, parent2 = (x2.data, x2.node) if type(x2) is Tensor else (x2, None)
+        else:
+            return constant(x1, x2, *parameters)
         if (parent1 is None and parent2 is None) or not state.recording:
             return constant(x1, x2, *parameters)
         try:
@@ -169,58 +178,57 @@ def binary(
         node = Node(primitive, (parent1, parent2), saved, parameters, value)
         if state.tape is not None:
             _note(state.tape, node, (x1, x2), value)
-        return wrap(value, node)
+        result = new(Tensor)
+        result.data = value if type(value) is ndarray else xp.asarray(value)
+        result.node = node
+        return result
 
     return op
 
 
-def nary(
+def ternary(
     name: str,
     forward: Callable[..., Array],
-    *derivatives: Derivative,
-    args: Sequence[str],
+    derivative1: Derivative,
+    derivative2: Derivative,
+    derivative3: Derivative,
+    *,
     params: Sequence[str] = (),
 ) -> Op:
-    """Return an op of several arrays.
-
-    Parameters
-    ----------
-    name, forward, params
-        As for `unary`.
-    derivatives
-        One for each argument.
-    args
-        The names of the arguments, by which derivatives ask for them.
-    """
-    arity = len(args)
-    wanted = [_wanted(derivative, (*args, "y", *params, "shape", "dtype")) for derivative in derivatives]
+    """Return an op of three arrays, ``x1``, ``x2`` and ``x3``; the parameters are those of `binary`."""
+    names = ("x1", "x2", "x3", "y", *params, "shape", "dtype")
+    derivatives = (derivative1, derivative2, derivative3)
+    wanted = [_wanted(derivative, names) for derivative in derivatives]
     keeps = _keeps(wanted)
-    rules = [_rule(derivative, places, arity + 1) for derivative, places in zip(derivatives, wanted, strict=True)]
-    constant = _constant_op(name, forward, arity, False)
+    rule1, rule2, rule3 = (_rule(derivative, places, 4) for derivative, places in zip(derivatives, wanted, strict=True))
+    constant = _constant_op(name, forward, 3, False)
 
-    def pull(node: Node, g: Any) -> list[Any]:
+    def pull(node: Node, g: Any) -> Sequence[Any]:
         saved = node.saved if type(g) is not Tensor else _lifted(node)
-        return [
-            None if parent is None else rule(g, saved, node, index)
-            for index, (rule, parent) in enumerate(zip(rules, node.parents, strict=True))
-        ]
+        parent1, parent2, parent3 = node.parents
+        return (
+            None if parent1 is None else rule1(g, saved, node, 0),
+            None if parent2 is None else rule2(g, saved, node, 1),
+            None if parent3 is None else rule3(g, saved, node, 2),
+        )
 
     primitive = Primitive(name, pull)
 
-    def op(*arguments: Any) -> Any:
-        if Tensor not in map(type, arguments):
-            return constant(*arguments)
-        operands = _aligned(name, arguments[:arity], False)
-        parents = tuple([x.node if type(x) is Tensor else None for x in operands])
-        if not any(parents) or not state.recording:
-            return constant(*operands, *arguments[arity:])
-        data = [x.data if type(x) is Tensor else x for x in operands]
-        value = forward(*data, *arguments[arity:])
-        kept = keeps[tuple([parent is not None for parent in parents])]
-        saved = tuple([x if keep else None for x, keep in zip((*data, value), kept, strict=True)])
-        node = Node(primitive, parents, saved, arguments[arity:], value)
+    def op(x1: Any, x2: Any, x3: Any, *parameters: Any) -> Any:
+        if not (type(x1) is type(x2) is type(x3) is Tensor and x1.data.dtype is x2.data.dtype is x3.data.dtype):
+            if Tensor not in (type(x1), type(x2), type(x3)):
+                return constant(x1, x2, x3, *parameters)
+            x1, x2, x3 = (asarray(x) for x in _aligned(name, (x1, x2, x3), False))
+        parents = parent1, parent2, parent3 = x1.node, x2.node, x3.node
+        if (parent1 is None and parent2 is None and parent3 is None) or not state.recording:
+            return constant(x1, x2, x3, *parameters)
+        a, b, c = x1.data, x2.data, x3.data
+        value = forward(a, b, c, *parameters)
+        keep_a, keep_b, keep_c, keep_y = keeps[parent1 is not None, parent2 is not None, parent3 is not None]
+        saved = (a if keep_a else None, b if keep_b else None, c if keep_c else None, value if keep_y else None)
+        node = Node(primitive, parents, saved, parameters, value)
         if state.tape is not None:
-            _note(state.tape, node, operands, value)
+            _note(state.tape, node, (x1, x2, x3), value)
         return wrap(value, node)
 
     return op

@@ -45,7 +45,7 @@ class _Scoped:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.carried = _carried(graph)
-        self.around = len(_common(mark.scope for mark in graph if not mark.stored))
+        self.around = len(_outside_steps(_common(mark.scope for mark in graph if not mark.stored)))
         self.homes: dict[str, Path] = {}
         self.looks: dict[str, dict[str, Any]] = {}
         self.edges: list[tuple[str, str, dict[str, Any]]] = []
@@ -103,7 +103,7 @@ class _Scoped:
             return
         home = _common(self._home(user) for user in users)
         if mark.id in self.carried:
-            home = home[: next((depth for depth, name in enumerate(home) if step_of([name])), None)]
+            home = _outside_steps(home)
         look = marks.stored(kind, text) | marks.identity(mark, text) | self._track(mark.id)
         self._add(f"n{mark.id}", home, **look)
 
@@ -226,6 +226,11 @@ class _Scoped:
             for lower, upper in itertools.pairwise(column):
                 dot.edge(lower, upper, style="invis", weight=1)
         return dot.text()
+
+
+def _outside_steps(path: Path) -> Path:
+    """Return the boxes around a step, or the whole path if there is no step in it."""
+    return tuple(itertools.takewhile(lambda name: step_of([name]) is None, path))
 
 
 def _is_mark(node: str) -> bool:

@@ -108,7 +108,7 @@ class Module:
         return self
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Return the parameters by name, with PyTorch's names and layouts; they share their data with the module."""
+        """Return the parameters by name, with PyTorch's names and layouts; `load_state_dict` is how to change them."""
         return {name: parameter.detach() for name, parameter in self.named_parameters()}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:

@@ -16,7 +16,7 @@ from ..backend import Array, ndarray, xp
 from ..primitive import unary, variadic
 from ..tape import Deferred
 from ..tensor import Tensor, method
-from .shape import along, concat, counted
+from .shape import along, counted, joined
 
 __all__ = ["split", "take", "unstack"]
 
@@ -58,7 +58,7 @@ class Slab(Scatter):
             edge = cut.stop
         if edge != slabs[0].shape[depth - 1]:
             return super().settle(contributions)
-        return concat([slab.g for slab in slabs], axis=depth - 1)
+        return joined([slab.g for slab in slabs], depth - 1, [slab.g.shape[depth - 1] for slab in slabs])
 
 
 def _scattered(gs: list[Array], indices: tuple[Any, ...], shape: tuple[int, ...]) -> Array:

@@ -10,7 +10,7 @@ import math
 from typing import Any
 
 from ..backend import Array, xp
-from ..primitive import binary, nary, sum_to, variadic
+from ..primitive import binary, sum_to, ternary, variadic
 from ..tape import Deferred
 from ..tensor import Tensor, method
 from .shape import expand_dims, matrix_transpose
@@ -114,9 +114,8 @@ def _right_slope(g: Any, x1: Any, x2: Any) -> Any:
 # fmt: off
 _matmul = binary("matmul", _matmul_forward, _left_slope, _right_slope)
 _linear = binary("linear", _linear_forward, lambda g, x2: g @ x2, lambda g, x1: Outer(_rows(g), _rows(x1)))
-_affine = nary("linear", _affine_forward,
-               lambda g, weight: g @ weight, lambda g, x: Outer(_rows(g), _rows(x)), lambda g, shape: sum_to(g, shape),
-               args=("x", "weight", "bias"))
+_affine = ternary("linear", _affine_forward,
+                  lambda g, x2: g @ x2, lambda g, x1: Outer(_rows(g), _rows(x1)), lambda g, shape: sum_to(g, shape))
 _products = variadic("products", _sum_of_products,
                      lambda g, xs: [b @ g.T for b in xs[len(xs) // 2 :]] + [a @ g for a in xs[: len(xs) // 2]])
 # fmt: on

@@ -27,8 +27,8 @@ _permute_dims = unary("permute_dims", lambda x, axes: xp.transpose(x, axes),
                       lambda g, axes: permute_dims(g, _inverse(axes)), params=("axes",),
                       pass_deferred=lambda deferred, axes: deferred.permuted(_inverse(axes)))
 
-_concat = variadic("concat", lambda xs, axis, lengths: xp.concatenate(xs, axis=axis),
-                   lambda g, axis, lengths: _cut(g, axis, lengths), params=("axis", "lengths"))
+joined = variadic("concat", lambda xs, axis, lengths: xp.concatenate(xs, axis=axis),
+                  lambda g, axis, lengths: _cut(g, axis, lengths), params=("axis", "lengths"))
 _stack  = variadic("stack",  lambda xs, axis: xp.stack(xs, axis=axis),
                    lambda g, axis: [g[along(axis, i)] for i in range(g.shape[axis])], params=("axis",))
 # fmt: on
@@ -139,7 +139,7 @@ def concat(arrays: Sequence[Tensor | Array], /, *, axis: int | None = 0) -> Tens
     axis = counted("concat", axis, len(shapes[0]) if shapes else 0)
     if len({(*shape[:axis], *shape[axis + 1 :]) for shape in shapes}) != 1:
         raise ValueError(f"concat: got shapes {shapes}, wanted them equal but for axis {axis}.")
-    return _concat(arrays, axis, [shape[axis] for shape in shapes])
+    return joined(arrays, axis, [shape[axis] for shape in shapes])
 
 
 def stack(arrays: Sequence[Tensor | Array], /, *, axis: int = 0) -> Tensor:
