@@ -6,6 +6,9 @@ Nothing is timed here. Work is counted: calls of functions, and elements written
 from __future__ import annotations
 
 import gc
+import os
+import platform
+import subprocess
 import sys
 import weakref
 from collections.abc import Callable
@@ -14,7 +17,7 @@ from typing import Any
 import pytest
 
 import tinygrad_lstm as tg
-from tinygrad_lstm import nn
+from tinygrad_lstm import backend, nn
 
 
 def unrolled(steps: int) -> tuple[nn.LSTM, tg.Tensor]:
@@ -114,3 +117,24 @@ def test_a_sweep_lets_go_of_what_nodes_saved() -> None:
     loss.backward()
     assert saved() is None
     assert loss.item() > 0
+
+
+def test_a_training_step_takes_no_fresh_memory_from_the_system() -> None:
+    if backend.name != "numpy" or platform.libc_ver()[0] != "glibc":
+        pytest.skip("it is glibc that is told to keep freed memory")
+    program = """
+import resource, tinygrad_lstm as tg
+layer, x = tg.nn.LSTM(64, 128), tg.randn(64, 32, 64)
+def step():
+    layer.zero_grad()
+    tg.mean(tg.square(layer(x)[0])).backward()
+for _ in range(5):
+    step()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(10):
+    step()
+print((resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / 10)
+"""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)
+    assert float(run.stdout) < 200  # about 1,900 pages when glibc goes by its own rule

@@ -13,7 +13,8 @@ import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
-from ..ops import linear, permute_dims, relu, sigmoid, split, stack, tanh, unstack, zeros
+from ..ops import linear, permute_dims, relu, split, stack, tanh, unstack, zeros
+from ..ops.activations import gate
 from ..tape import scope, state
 from ..tensor import Tensor
 from .init import uniform
@@ -62,10 +63,10 @@ class _LSTM:
         """Return the state after a step; ``a`` is the input's share of the preactivations, (B, 4 H)."""
         h, c = state
         i, f, g, o = split(linear(h, W_hh, a), 4, axis=-1)
-        i = sigmoid(i).named("i")
-        f = sigmoid(f).named("f")
+        i = gate(i).named("i")
+        f = gate(f).named("f")
         g = tanh(g).named("g")
-        o = sigmoid(o).named("o")
+        o = gate(o).named("o")
         c = (f * c + i * g).named("c")
         h = (o * tanh(c)).named("h")
         return h, c
@@ -86,8 +87,8 @@ class _GRU:
         (h,) = state
         a_r, a_z, a_n = split(a, 3, axis=-1)
         b_r, b_z, b_n = split(linear(h, W_hh, b_hh), 3, axis=-1)
-        r = sigmoid(a_r + b_r).named("r")
-        z = sigmoid(a_z + b_z).named("z")
+        r = gate(a_r + b_r).named("r")
+        z = gate(a_z + b_z).named("z")
         n = tanh(a_n + r * b_n).named("n")
         h = ((1 - z) * n + z * h).named("h")
         return (h,)
