@@ -119,11 +119,12 @@ class _Sum(Deferred):
 
     __slots__ = ("deferred", "dense", "owned")
 
-    def __init__(self, first: Any) -> None:
+    def __init__(self, *cotangents: Any) -> None:
         self.dense: Any = None
         self.owned = False
         self.deferred: list[Deferred] = []
-        self.add(first)
+        for cotangent in cotangents:
+            self.add(cotangent)
 
     def add(self, cotangent: Any) -> None:
         """Add a cotangent: the first dense one is borrowed, the second allocates, later ones add in place."""
@@ -184,11 +185,10 @@ def sweep(
             waiting[seq] = cotangent
             nodes[seq] = node
             heappush(heap, -seq)
-            return
-        there = waiting[seq]
-        if type(there) is not _Sum:
-            there = waiting[seq] = _Sum(there)
-        there.add(cotangent)
+        elif type(waiting[seq]) is _Sum:
+            waiting[seq].add(cotangent)
+        else:
+            waiting[seq] = _Sum(waiting[seq], cotangent)
 
     for root, cotangent in roots:
         deliver(root, cotangent)

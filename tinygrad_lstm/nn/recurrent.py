@@ -96,8 +96,11 @@ class _GRU:
 
 def _check(op: str, what: str, x: Tensor, wanted: tuple[int | str, ...]) -> None:
     """Refuse a tensor whose shape is not the one wanted; a letter stands for any length."""
-    if x.ndim != len(wanted) or any(isinstance(n, int) and n != m for n, m in zip(wanted, x.shape, strict=True)):
-        raise ValueError(f"{op}: got {what} of shape {x.shape}, wanted ({', '.join(map(str, wanted))}).")
+    shape = x.shape
+    if shape == wanted:
+        return
+    if len(shape) != len(wanted) or any(isinstance(n, int) and n != m for n, m in zip(wanted, shape, strict=True)):
+        raise ValueError(f"{op}: got {what} of shape {shape}, wanted ({', '.join(map(str, wanted))}).")
 
 
 def _activation(op: str, name: str) -> Callable[[Tensor], Tensor]:
