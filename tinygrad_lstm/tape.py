@@ -148,6 +148,34 @@ class _Sum(Deferred):
         return total
 
 
+class _Inbox:
+    """The cotangents that wait at the nodes which a sweep has reached and not yet passed."""
+
+    __slots__ = ("heap", "nodes", "waiting")
+
+    def __init__(self) -> None:
+        self.heap: list[int] = []
+        self.nodes: dict[int, Any] = {}
+        self.waiting: dict[int, Any] = {}
+
+    def deliver(self, node: Any, cotangent: Any) -> None:
+        """Add a cotangent to those of a node."""
+        seq, waiting = node.seq, self.waiting
+        if seq not in waiting:
+            waiting[seq] = cotangent
+            self.nodes[seq] = node
+            heappush(self.heap, -seq)
+        elif type(waiting[seq]) is _Sum:
+            waiting[seq].add(cotangent)
+        else:
+            waiting[seq] = _Sum(waiting[seq], cotangent)
+
+    def newest(self) -> tuple[Any, Any]:
+        """Take out the newest node with its cotangent: whatever uses the node has been passed."""
+        seq = -heappop(self.heap)
+        return self.nodes.pop(seq), self.waiting.pop(seq)
+
+
 def sweep(
     roots: Iterable[tuple[Node | Leaf, Any]],
     arrive: Callable[[Any, Any, bool], None],
@@ -175,26 +203,12 @@ def sweep(
     """
     targets = None if wrt is None else frozenset(wrt)
     oldest = 0 if targets is None else min((node.seq for node in targets), default=0)
-    waiting: dict[int, Any] = {}
-    nodes: dict[int, Any] = {}
-    heap: list[int] = []
-
-    def deliver(node: Any, cotangent: Any) -> None:
-        seq = node.seq
-        if seq not in waiting:
-            waiting[seq] = cotangent
-            nodes[seq] = node
-            heappush(heap, -seq)
-        elif type(waiting[seq]) is _Sum:
-            waiting[seq].add(cotangent)
-        else:
-            waiting[seq] = _Sum(waiting[seq], cotangent)
-
+    inbox = _Inbox()
+    deliver = inbox.deliver
     for root, cotangent in roots:
         deliver(root, cotangent)
-    while heap:
-        seq = -heappop(heap)
-        node, cotangent = nodes.pop(seq), waiting.pop(seq)
+    while inbox.heap:
+        node, cotangent = inbox.newest()
         is_leaf = type(node) is Leaf
         wanted = is_leaf if targets is None else node in targets
         owned = isinstance(cotangent, Deferred)
@@ -210,9 +224,9 @@ def sweep(
             continue
         if node.saved is None:
             raise RuntimeError(_swept_before(node))
-        for parent, contribution in zip(node.parents, node.primitive.pull(node, cotangent)):  # noqa: B905 (hot)
+        for parent, contribution in zip(node.parents, node.primitive.pull(node, cotangent)):  # noqa: B905 (it is slower)
             if parent is not None and parent.seq >= oldest:
-                if parent.seq > seq:
+                if parent.seq > node.seq:
                     raise RuntimeError(_changed_since(parent, node))
                 deliver(parent, contribution)
         if not retain_graph:

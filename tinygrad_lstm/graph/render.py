@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
+import tempfile
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -110,12 +113,29 @@ def render(text: str, form: str) -> bytes:
             "draw: found neither Graphviz's program dot nor pygraphviz: pip install 'tinygrad-lstm[draw]', or install "
             "Graphviz."
         ) from None
-    with _in_process:
+    with _in_process, _without_remarks_on_fonts():
         graph = pygraphviz.AGraph(string=text)
         try:
             return graph.draw(format=form, prog="dot", args=" ".join(resolution))
         finally:
             graph.close()
+
+
+@contextlib.contextmanager
+def _without_remarks_on_fonts() -> Iterator[None]:
+    """Pass on what libraries write to stderr, but for what they think of how this machine's fonts are configured."""
+    saved = os.dup(2)
+    with tempfile.TemporaryFile() as written:
+        os.dup2(written.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+            written.seek(0)
+            for line in written:
+                if not line.startswith(b"Fontconfig warning"):
+                    os.write(2, line)
 
 
 def _by_program(command: list[str], text: str) -> bytes:
