@@ -2,6 +2,8 @@
 
 The cotangent of a part is mostly zeros, so it is not made dense: `Scatter` holds the part and its index, and the sweep
 writes all the parts of one tensor into one buffer. Taking ``xs[t]`` for every ``t`` costs what the sequence holds.
+
+An array of indices is checked on NumPy only: CuPy does not make the host wait for it, and wraps what is out of range.
 """
 
 from __future__ import annotations
