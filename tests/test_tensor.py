@@ -820,3 +820,41 @@ def test_arrays_of_integers_are_taken_as_float32_too() -> None:
 def test_random_shapes_are_ints_or_one_tuple() -> None:
     assert tg.rand(2, 3).shape == tg.rand((2, 3)).shape == tg.randn((2, 3)).shape == (2, 3)
     assert tg.rand().shape == tg.rand(()).shape == ()
+
+
+@pytest.mark.parametrize("again", ["assigned", "swept"])
+def test_a_weight_used_transposed_is_watched_like_any_other(again: str) -> None:
+    w = tg.randn(2, 3, requires_grad=True).named("w")
+    loss = tg.sum(tg.randn(4, 3) @ w.T)
+    if again == "swept":
+        loss.backward()
+        with pytest.raises(RuntimeError, match="was differentiated before"):
+            loss.backward()
+    else:
+        w.assign_(tg.zeros((2, 3)))
+        with pytest.raises(RuntimeError, match=r"the leaf 'w' .* was changed after permute_dims"):
+            loss.backward()
+
+
+def test_the_node_of_a_transposed_weight_lets_go_too() -> None:
+    w = tg.randn(2, 3, requires_grad=True)
+    transposed = w.T
+    tg.sum(tg.randn(4, 3) @ transposed).backward()
+    with pytest.raises(RuntimeError, match=r"the node permute_dims .* was differentiated before"):
+        tg.sum(transposed).backward()
+
+
+def test_a_decorated_function_may_call_itself() -> None:
+    @tg.no_grad()
+    def depth(n: int) -> int:
+        return 0 if n == 0 else 1 + depth(n - 1)
+
+    assert depth(3) == 3
+    assert (leaf([1.0]) * 2).requires_grad
+
+
+def test_a_derivative_that_asks_for_what_there_is_not_is_refused() -> None:
+    with pytest.raises(
+        TypeError, match="a derivative: got the parameters g, z, wanted g and some of x, y, shape, dtype"
+    ):
+        tg.unary("bad", lambda x: x, lambda g, z: g)

@@ -8,16 +8,20 @@ can be added, or a `Deferred` that becomes such a thing later.
 from __future__ import annotations
 
 import contextlib
+import copy
+import functools
 import itertools
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from heapq import heappop, heappush
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 
 __all__ = ["Constant", "Deferred", "Entry", "Leaf", "Node", "Tape", "no_grad", "scope", "scope_path", "state", "sweep"]
 
 Scope: TypeAlias = "tuple[Scope, str] | None"
 """A path of names as a linked tuple, innermost first: ``((None, "lstm"), "t=3")``."""
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 tick: Callable[[], int] = itertools.count(1).__next__
 """The clock: one counter for all threads, so that a node's place on the tape is unique and after its parents'."""
@@ -212,11 +216,8 @@ def sweep(
         is_leaf = type(node) is Leaf
         wanted = is_leaf if targets is None else node in targets
         owned = isinstance(cotangent, Deferred)
-        if owned:
-            if not (is_leaf or wanted) and (passed := _passed_on(node, cotangent)):
-                for contribution in passed:
-                    deliver(node.parents[0], contribution)
-                continue
+        passed = _passed_on(node, cotangent) if owned and not (is_leaf or wanted) else None
+        if owned and passed is None:
             cotangent = (cotangent if type(cotangent) is _Sum else _Sum(cotangent)).total()
         if wanted:
             arrive(node, cotangent, owned)
@@ -224,7 +225,7 @@ def sweep(
             continue
         if node.saved is None:
             raise RuntimeError(_swept_before(node))
-        for parent, contribution in zip(node.parents, node.primitive.pull(node, cotangent)):  # noqa: B905 (it is slower)
+        for parent, contribution in passed or zip(node.parents, node.primitive.pull(node, cotangent)):  # noqa: B905
             if parent is not None and parent.seq >= oldest:
                 if parent.seq > node.seq:
                     raise RuntimeError(_changed_since(parent, node))
@@ -233,11 +234,15 @@ def sweep(
             node.saved = None
 
 
-def _passed_on(node: Node, cotangent: Any) -> list[Deferred] | None:
-    """Return a node's deferred cotangents as its only argument gets them, or None if they have to be made dense."""
-    if type(cotangent) is not _Sum:
-        return node.primitive.pass_on(node, [cotangent])
-    return node.primitive.pass_on(node, cotangent.deferred) if cotangent.dense is None else None
+def _passed_on(node: Node, cotangent: Any) -> list[tuple[Any, Deferred]] | None:
+    """Return deferred cotangents of a node as its only parent gets them, or None if they have to be made dense."""
+    deferred = [cotangent]
+    if type(cotangent) is _Sum:
+        if cotangent.dense is not None:
+            return None
+        deferred = cotangent.deferred
+    passed = node.primitive.pass_on(node, deferred)
+    return None if passed is None else [(node.parents[0], contribution) for contribution in passed]
 
 
 def _swept_before(node: Node) -> str:
@@ -265,7 +270,21 @@ def describe(node: Node | Leaf) -> str:
     return f"{node.name}{label} of shape {node.shape}" + (f" in {'/'.join(path)}" if path else "")
 
 
-class scope(contextlib.ContextDecorator):
+class _Context(contextlib.AbstractContextManager[None]):
+    """A context that decorates functions too; every call has a context of its own, a call within a call as well."""
+
+    __slots__ = ("outer",)
+
+    def __call__(self, function: F) -> F:
+        @functools.wraps(function)
+        def inside(*arguments: Any, **options: Any) -> Any:
+            with copy.copy(self):
+                return function(*arguments, **options)
+
+        return cast(F, inside)
+
+
+class scope(_Context):
     """Name what is computed inside: nodes made there carry the path of the scopes around them.
 
     >>> with scope("lstm"), scope("t=1"):
@@ -273,7 +292,7 @@ class scope(contextlib.ContextDecorator):
     ('lstm', 't=1')
     """
 
-    __slots__ = ("name", "outer")
+    __slots__ = ("name",)
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -295,10 +314,10 @@ def scope_path(linked: Scope) -> tuple[str, ...]:
     return tuple(reversed(names))
 
 
-class no_grad(contextlib.ContextDecorator):
+class no_grad(_Context):
     """Record nothing inside: what is computed there is a constant to every derivative."""
 
-    __slots__ = ("outer",)
+    __slots__ = ()
 
     def __enter__(self) -> None:
         self.outer = state.recording
