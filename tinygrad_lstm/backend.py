@@ -63,22 +63,22 @@ xp: Any
 name, xp = _choose(os.environ.get(VARIABLE) or "numpy")
 
 
-def _keep_freed_memory() -> bool:
-    """Have glibc keep what is freed for the next array, and tell whether it could be told so.
+def _keep_freed_memory() -> None:
+    """Have glibc, where that is the C library, keep what is freed for the next array.
 
     A training step makes and drops the same arrays over and over. By its own rule glibc gives the larger ones back to
     the system each time, and to touch fresh memory anew costs up to a quarter of the step. Up to 512 MiB are kept;
     whoever has set glibc's own variables is left alone.
     """
-    if any(name.startswith("MALLOC_") or name == "GLIBC_TUNABLES" for name in os.environ):
-        return False
+    if os.name != "posix" or any(v.startswith("MALLOC_") or v == "GLIBC_TUNABLES" for v in os.environ):
+        return
     import ctypes
 
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
-    if mallopt is None:
-        return False
-    trim_threshold, mmap_threshold = -1, -3  # their numbers in malloc.h
-    return bool(mallopt(mmap_threshold, 32 << 20) and mallopt(trim_threshold, 512 << 20))
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        trim_threshold, mmap_threshold = -1, -3  # their numbers in malloc.h
+        mallopt(mmap_threshold, 32 << 20)
+        mallopt(trim_threshold, 512 << 20)
 
 
 if name == "numpy":

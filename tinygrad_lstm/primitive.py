@@ -22,7 +22,7 @@ from typing import Any, TypeAlias
 from . import backend
 from .backend import Array, ndarray, xp
 from .tape import Deferred, Entry, Node, Tape, state
-from .tensor import Tensor, asarray, float32, wrap
+from .tensor import Tensor, asarray, float32, new, wrap
 
 __all__ = ["Primitive", "binary", "ternary", "unary", "variadic"]
 
@@ -39,10 +39,6 @@ order and tensors at every other. What it returns has the argument's shape, but 
 
 Pull: TypeAlias = "Callable[[Node, Any], Sequence[Any]]"
 """Takes a node and the cotangent of its output; returns those of its arguments, None where none is needed."""
-
-
-new = object.__new__
-"""Makes a tensor without a word of its ``__init__``: what `wrap` does, spelt out where a call is too much."""
 
 
 class Primitive:
@@ -223,7 +219,10 @@ def ternary(
         if (parent1 is None and parent2 is None and parent3 is None) or not state.recording:
             return constant(x1, x2, x3, *parameters)
         a, b, c = x1.data, x2.data, x3.data
-        value = forward(a, b, c, *parameters)
+        try:
+            value = forward(a, b, c, *parameters)
+        except ValueError as error:
+            raise _failed(name, error, a, b, c) from None
         keep_a, keep_b, keep_c, keep_y = keeps[parent1 is not None, parent2 is not None, parent3 is not None]
         saved = (a if keep_a else None, b if keep_b else None, c if keep_c else None, value if keep_y else None)
         node = Node(primitive, parents, saved, parameters, value)
@@ -313,7 +312,12 @@ def _failed(name: str, error: ValueError, *data: Any) -> ValueError:
 def _wanted(derivative: Callable[..., Any], names: tuple[str, ...]) -> tuple[int, ...]:
     """Return which of the names a derivative takes behind ``g``, as places in ``names``."""
     code = derivative.__code__
-    return tuple(names.index(name) for name in code.co_varnames[1 : code.co_argcount])
+    asked = code.co_varnames[1 : code.co_argcount]
+    if not set(asked) <= set(names):
+        raise TypeError(
+            f"a derivative: got the parameters g, {', '.join(asked)}, wanted g and some of {', '.join(names)}."
+        )
+    return tuple(map(names.index, asked))
 
 
 def _keeps(wanted: Sequence[tuple[int, ...]]) -> dict[tuple[bool, ...], tuple[bool, ...]]:

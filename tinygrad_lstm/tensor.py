@@ -341,13 +341,14 @@ def _accumulate(leaf: Leaf, cotangent: Any, owned: bool) -> None:
 
 def wrap(value: Array, node: Node | Leaf | None) -> Tensor:
     """Return a tensor of an array and its node, by the short way: nothing is checked or copied."""
-    tensor = _new(Tensor)
+    tensor = new(Tensor)
     tensor.data = value if type(value) is ndarray else xp.asarray(value)
     tensor.node = node
     return tensor
 
 
-_new = object.__new__
+new = object.__new__
+"""Makes a tensor without a word of its ``__init__``; hot paths spell `wrap` out with it."""
 
 
 def _as_array(data: Any, dtype: DType) -> Array:

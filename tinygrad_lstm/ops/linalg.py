@@ -52,11 +52,14 @@ def _sum_of_products(factors: list[Array]) -> Array:
     (n, rows), columns = left[0].shape, right[0].shape[1]
     worthwhile = n * (rows + columns) <= 4 * rows * columns
     together = max(1, STACKED // max(1, n * (rows + columns))) if worthwhile else 1
-    total = xp.zeros((rows, columns), dtype=left[0].dtype)
+    total = None
     for start in range(0, half, together):
         a = xp.concatenate(left[start : start + together])
         b = xp.concatenate(right[start : start + together])
-        total += a.T @ b
+        if total is None:
+            total = a.T @ b
+        else:
+            total += a.T @ b
     return total
 
 
