@@ -1,0 +1,17 @@
+"""The table of all public ops: what each takes, NumPy's and PyTorch's word for it, and what comes out.
+
+A `Row` is an op with its references, `Samples` say which shapes and settings it is tried with: corners that are always
+tried, and a strategy for more. There is a file a family, as in the package. `METHODS` says which op each method and
+operator of a tensor is.
+"""
+
+from . import activations, comparisons, creation, elementwise, indexing, linalg, losses, reductions, shape
+from .core import *
+from .methods import METHODS
+
+FAMILIES = (elementwise, comparisons, reductions, activations, linalg, shape, indexing, losses, creation)
+
+ROWS = [row for family in FAMILIES for row in family.ROWS]
+
+RANDOM = {"dropout", "manual_seed", "rand", "randint", "randn"}
+"""The ops whose results no reference foretells; they have tests of their own."""
