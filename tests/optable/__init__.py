@@ -5,11 +5,11 @@ tried, and a strategy for more. There is a file a family, as in the package. `ME
 operator of a tensor is.
 """
 
-from . import activations, comparisons, creation, elementwise, indexing, linalg, losses, reductions, shape
+from . import activations, comparisons, creation, elementwise, indexing, linalg, losses, rearranging, reductions, shape
 from .core import *
 from .methods import METHODS
 
-FAMILIES = (elementwise, comparisons, reductions, activations, linalg, shape, indexing, losses, creation)
+FAMILIES = (elementwise, comparisons, reductions, activations, linalg, shape, rearranging, indexing, losses, creation)
 
 ROWS = [row for family in FAMILIES for row in family.ROWS]
 

@@ -37,6 +37,16 @@ def _takes(draw: Any) -> Sample:
 
 
 @st.composite
+def _takes_along(draw: Any) -> Sample:
+    """Draw an array, indices along one of its axes, some other axes of length 1, and the axis."""
+    sample = draw(draw_along_axis())
+    (shape,), (axis,) = sample.shapes, sample.settings
+    n = shape[axis]
+    sides = with_length(tuple(draw(st.sampled_from([m, 1])) for m in shape), axis, draw(st.integers(0, 3)))
+    return one(shape, draw(hnp.arrays("int64", sides, elements=st.integers(-n, n - 1))), axis)
+
+
+@st.composite
 def _getitems(draw: Any) -> Sample:
     """Draw an array and an index of it: slices and integers, arrays of integers, or a mask."""
     shape = draw(shapes())
@@ -58,6 +68,16 @@ TAKES = Samples(
         one((3,), ROWS_OF_3[:0], -1),
     ],
     _takes(),
+)
+TAKES_ALONG = Samples(
+    [
+        one((3,), ROWS_OF_3, -1),
+        one((3, 2), ROWS_OF_3[:, None], 0),
+        one((1, 3), np.asarray([[0, -1], [0, 0]]), 1),
+        one((2, 3), np.zeros((2, 0), "int32"), -1),
+        one((0, 3), np.zeros((0, 2), "int8"), 1),
+    ],
+    _takes_along(),
 )
 INDICES = Samples(
     [
@@ -82,5 +102,7 @@ ROWS = [
     Row("unstack", UNSTACKS, lambda x, axis: list(np.moveaxis(x, axis, 0)), lambda x, axis: x.unbind(axis),
         lambda x, axis: tg.unstack(x, axis=axis)),
     Row("take", TAKES, np.take, None, lambda x, index, axis: tg.take(x, backend.to_device(index), axis=axis)),
+    Row("take_along_axis", TAKES_ALONG, np.take_along_axis, None,
+        lambda x, index, axis: tg.take_along_axis(x, backend.to_device(index), axis=axis)),
     Row("getitem", INDICES, operator.getitem, None, lambda x, index: x[on_device(index)]),
 ]  # fmt: skip

@@ -4,16 +4,17 @@ Arrays in give an array out, and any tensor in gives a tensor out; with a tensor
 on the tape. Names follow the Python array API standard, and those it lacks follow PyTorch.
 """
 
-from . import activations, creation, elementwise, indexing, linalg, losses, reductions, shape
+from . import activations, creation, elementwise, indexing, linalg, losses, rearranging, reductions, shape
 from .activations import *
 from .creation import *
 from .elementwise import *
 from .indexing import *
 from .linalg import *
 from .losses import *
+from .rearranging import *
 from .reductions import *
 from .shape import *
 
-FAMILIES = (creation, elementwise, reductions, shape, indexing, linalg, activations, losses)
+FAMILIES = (creation, elementwise, reductions, shape, rearranging, indexing, linalg, activations, losses)
 
 __all__ = [name for family in FAMILIES for name in family.__all__]

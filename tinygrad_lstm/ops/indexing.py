@@ -20,7 +20,7 @@ from ..tape import Deferred
 from ..tensor import Tensor, method
 from .shape import along, counted, joined
 
-__all__ = ["split", "take", "unstack"]
+__all__ = ["split", "take", "take_along_axis", "unstack"]
 
 
 class Scatter(Deferred):
@@ -138,6 +138,57 @@ def take(x: Tensor | Array, indices: Tensor | Array, /, *, axis: int = 0) -> Ten
         raise TypeError(f"take: got indices {index!r}, wanted an array of integers.")
     axis = counted("take", axis, x.ndim)
     return _at("take", x, index if axis == 0 else along(axis, index))
+
+
+def take_along_axis(x: Tensor | Array, indices: Tensor | Array, /, *, axis: int = -1) -> Tensor:
+    """Return elements of ``x``, where ``indices`` say for each place which one along the axis.
+
+    Undoes `argsort`, as it were: ``take_along_axis(x, argsort(x, axis=1), axis=1)`` is ``x`` sorted.
+
+    Parameters
+    ----------
+    x
+        The array to take from.
+    indices
+        Integers, of as many axes as ``x``; the other axes broadcast against those of ``x``. Negative ones count from
+        the end.
+    axis
+        The axis along which they count.
+
+    Raises
+    ------
+    IndexError
+        If an index is out of range; CuPy wraps it instead.
+    TypeError
+        If the indices are no integers.
+    ValueError
+        If the shapes do not fit, or there is no such axis.
+
+    Examples
+    --------
+    >>> import tinygrad_lstm as tg
+    >>> tg.take_along_axis(tg.asarray([[10, 20], [30, 40]]), tg.asarray([[1], [0]]))
+    Tensor([[20],
+            [30]])
+    """
+    index = _integers("take_along_axis", indices)
+    axis = counted("take_along_axis", axis, x.ndim)
+    pairs = [pair for i, pair in enumerate(zip(x.shape, index.shape, strict=False)) if i != axis]
+    if index.ndim != x.ndim or any(n != m and 1 not in (n, m) for n, m in pairs):
+        raise ValueError(
+            f"take_along_axis: got indices of shape {index.shape} for shape {x.shape}, wanted as many axes, of the "
+            f"same lengths, or 1, but for axis {axis}."
+        )
+    parts = [xp.arange(n).reshape((n,) + (1,) * (x.ndim - 1 - i)) for i, n in enumerate(x.shape)]
+    return _at("take_along_axis", x, (*parts[:axis], index, *parts[axis + 1 :]))
+
+
+def _integers(op: str, indices: Any) -> Array:
+    """Return indices as an array of integers."""
+    index = _plain(indices)
+    if not isinstance(index, ndarray) or index.dtype.kind not in "iu":
+        raise TypeError(f"{op}: got indices {indices!r}, wanted an array of integers.")
+    return index
 
 
 def split(x: Tensor | Array, sections: int | Sequence[int], /, *, axis: int = 0) -> list[Tensor]:

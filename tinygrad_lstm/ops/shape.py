@@ -8,7 +8,7 @@ from typing import Any
 
 from ..backend import Array, xp
 from ..primitive import sum_to, unary, variadic
-from ..tensor import Tensor, method
+from ..tensor import Axis, Tensor, method
 
 __all__ = [
     "broadcast_to", "concat", "expand_dims", "matrix_transpose", "permute_dims", "reshape", "squeeze", "stack",
@@ -58,6 +58,16 @@ def counted(op: str, axis: int, ndim: int) -> int:
     if not -ndim <= axis < ndim:
         raise ValueError(f"{op}: got axis {axis}, wanted one of {ndim} axes.")
     return axis % ndim
+
+
+def counted_axes(op: str, axis: Axis, ndim: int) -> tuple[int, ...]:
+    """Return one axis, several, or all of them (None), counted from 0 and each one once."""
+    if axis is None:
+        return tuple(range(ndim))
+    axes = tuple(counted(op, a, ndim) for a in (axis if isinstance(axis, tuple) else (axis,)))
+    if len(set(axes)) != len(axes):
+        raise ValueError(f"{op}: got axes {axis}, wanted each one once.")
+    return axes
 
 
 def reshape(x: Tensor | Array, /, shape: int | tuple[int, ...]) -> Tensor:
