@@ -18,10 +18,12 @@ BELOW = {
     "backend": set(),
     "_startup": {"backend"},
     "tape": set(),
-    "tensor": {"backend", "tape"},
-    "primitive": {"backend", "tape", "tensor"},
-    "ops": {"backend", "tape", "tensor", "primitive"},
-    "autodiff": {"backend", "tape", "tensor", "primitive", "ops"},
+    "sweep": {"tape"},
+    "tensor": {"backend", "tape", "sweep"},
+    "primitive": {"backend", "tape", "sweep", "tensor"},
+    "ops": {"backend", "tape", "sweep", "tensor", "primitive"},
+    "protocols": {"backend", "tape", "tensor", "ops"},
+    "autodiff": {"backend", "tape", "sweep", "tensor", "primitive", "ops"},
     "nn": {"backend", "tape", "tensor", "ops", "autodiff"},
     "optim": {"backend", "tape", "tensor", "ops", "autodiff"},
     "data": {"backend", "tensor", "ops"},
@@ -70,9 +72,10 @@ def test_only_the_backend_names_the_array_libraries(path: Path) -> None:
         assert not {name for name in imports_of(path) if name.split(".")[0] in ("numpy", "cupy")}
 
 
-def test_the_tape_needs_the_standard_library_alone() -> None:
-    theirs = {name.split(".")[0] for name in imports_of(PACKAGE / "tape.py") if not name.startswith("tinygrad_lstm")}
-    assert theirs <= sys.stdlib_module_names
+@pytest.mark.parametrize("name", ["tape", "sweep"])
+def test_the_tape_and_its_sweep_need_the_standard_library_alone(name: str) -> None:
+    imports = imports_of(PACKAGE / f"{name}.py")
+    assert {name.split(".")[0] for name in imports if not name.startswith("tinygrad_lstm")} <= sys.stdlib_module_names
 
 
 def test_importing_the_package_loads_no_tool_that_only_some_programs_need() -> None:

@@ -663,7 +663,7 @@ def test_a_tape_knows_one_constant_by_one_entry() -> None:
     assert (first.inputs[1].name, first.inputs[1].label, first.inputs[1].shape) == ("constant", "c", (1,))
 
 
-def test_tapes_nest_and_note_only_what_is_recorded() -> None:
+def test_tapes_within_tapes_note_all_that_is_recorded() -> None:
     x = leaf([1.0])
     with tg.Tape() as outer:
         x * 1
@@ -673,7 +673,7 @@ def test_tapes_nest_and_note_only_what_is_recorded() -> None:
             x * 3
         tg.ones((1,)) * 4
     x * 5
-    assert (len(outer), len(inner)) == (1, 1)
+    assert (len(outer), len(inner)) == (2, 1)
 
 
 def test_recording_scopes_and_tapes_belong_to_one_thread() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from . import backend
 from .backend import xp
-from .tape import sweep
+from .sweep import sweep
 from .tensor import Tensor, own, wrap
 
 __all__ = ["grad", "gradcheck"]

@@ -21,7 +21,8 @@ from typing import Any, TypeAlias
 
 from . import backend
 from .backend import Array, ndarray, xp
-from .tape import Deferred, Entry, Node, Tape, state
+from .sweep import Deferred
+from .tape import Node, Operand, state
 from .tensor import Tensor, asarray, float32, new, wrap
 
 __all__ = ["Primitive", "binary", "ternary", "unary", "variadic"]
@@ -53,9 +54,13 @@ class Primitive:
     pass_deferred
         Takes a `Deferred` cotangent of the output, and the parameters; returns that of the only argument, or None if it
         has to be made dense first. None if that is always so.
+    op
+        The op itself, to apply it anew: a function of the arguments and then the parameters.
     """
 
-    __slots__ = ("name", "pass_deferred", "pull")
+    __slots__ = ("name", "op", "pass_deferred", "pull")
+
+    op: Op
 
     def __init__(self, name: str, pull: Pull, pass_deferred: Callable[..., Deferred | None] | None = None) -> None:
         self.name = name
@@ -115,13 +120,14 @@ def unary(
         except ValueError as error:
             raise _failed(name, error, data) from None
         node = Node(primitive, (x.node,), (data if keep_x else None, value if keep_y else None), parameters, value)
-        if state.tape is not None:
-            _note(state.tape, node, (x,), value)
+        if state.watchers:
+            _tell(name, node, (x,), value)
         result = new(Tensor)
         result.data = value if type(value) is ndarray else xp.asarray(value)
         result.node = node
         return result
 
+    primitive.op = op
     return op
 
 
@@ -172,13 +178,14 @@ def binary(
         keep_a, keep_b, keep_y = keeps[parent1 is not None, parent2 is not None]
         saved = (a if keep_a else None, b if keep_b else None, value if keep_y else None)
         node = Node(primitive, (parent1, parent2), saved, parameters, value)
-        if state.tape is not None:
-            _note(state.tape, node, (x1, x2), value)
+        if state.watchers:
+            _tell(name, node, (x1, x2), value)
         result = new(Tensor)
         result.data = value if type(value) is ndarray else xp.asarray(value)
         result.node = node
         return result
 
+    primitive.op = op
     return op
 
 
@@ -226,10 +233,11 @@ def ternary(
         keep_a, keep_b, keep_c, keep_y = keeps[parent1 is not None, parent2 is not None, parent3 is not None]
         saved = (a if keep_a else None, b if keep_b else None, c if keep_c else None, value if keep_y else None)
         node = Node(primitive, parents, saved, parameters, value)
-        if state.tape is not None:
-            _note(state.tape, node, (x1, x2, x3), value)
+        if state.watchers:
+            _tell(name, node, (x1, x2, x3), value)
         return wrap(value, node)
 
+    primitive.op = op
     return op
 
 
@@ -266,13 +274,16 @@ def variadic(
         value = forward(data, *parameters)
         parents = tuple([x.node if type(x) is Tensor else None for x in operands])
         if not any(parents) or not state.recording:
+            if state.watchers:
+                _tell(name, None, operands, value)
             return wrap(value, None)
         saved = (*(data if keep_xs else [None] * len(data)), value if keep_y else None)
         node = Node(primitive, parents, saved, parameters, value)
-        if state.tape is not None:
-            _note(state.tape, node, operands, value)
+        if state.watchers:
+            _tell(name, node, operands, value)
         return wrap(value, node)
 
+    primitive.op = lambda *arguments: op(arguments[: -len(params) or None], *arguments[len(arguments) - len(params) :])
     return op
 
 
@@ -281,7 +292,8 @@ def _constant_op(name: str, forward: Callable[..., Array], arity: int, floating:
 
     def op(*arguments: Any) -> Any:
         operands, parameters = arguments[:arity], arguments[arity:]
-        if Tensor in map(type, operands):
+        among_tensors = Tensor in map(type, operands)
+        if among_tensors:
             data = [x.data if type(x) is Tensor else x for x in _aligned(name, operands, floating)]
         else:
             data = [_raw(name, x, floating) for x in operands]
@@ -289,7 +301,11 @@ def _constant_op(name: str, forward: Callable[..., Array], arity: int, floating:
             value = forward(*data, *parameters)
         except ValueError as error:
             raise _failed(name, error, *data) from None
-        return wrap(value, None) if Tensor in map(type, operands) else value
+        if not among_tensors:
+            return value
+        if state.watchers:
+            _tell(name, None, operands, value)
+        return wrap(value, None)
 
     return op
 
@@ -388,15 +404,11 @@ def _pull_two(
     return pull
 
 
-def _note(tape: Tape, node: Node, operands: Sequence[Any], value: Array) -> None:
-    """Write a node onto the tape, its arguments as nodes, constants or numbers."""
-    inputs = []
-    for x in operands:
-        if type(x) is Tensor:
-            inputs.append(x.node or tape.constant(x.data, x.name))
-        else:
-            inputs.append(tape.constant(x) if isinstance(x, ndarray) else x)
-    tape.entries.append(Entry(node, tuple(inputs), value))
+def _tell(name: str, node: Node | None, operands: Sequence[Any], value: Array) -> None:
+    """Tell whoever watches that an op was applied."""
+    told = [Operand(x.data, x.node, x.name) if type(x) is Tensor else Operand(x) for x in operands]
+    for watcher in state.watchers:
+        watcher.applied(name, node, told, value)
 
 
 def _lifted(node: Node) -> tuple[Any, ...]:

@@ -1,8 +1,8 @@
-"""The tape: what was computed, in order, and the sweep that differentiates it.
+"""The tape: what is computed, in order.
 
-A `Node` is one application of a primitive, a `Leaf` is where gradients arrive. `sweep` walks nodes from the newest to
-the oldest and sums cotangents on the way. Nothing here knows what a tensor or an array is: a cotangent is anything that
-can be added, or a `Deferred` that becomes such a thing later.
+A `Node` is one application of a primitive, a `Leaf` is where gradients arrive; `state` says whether, and in which scope,
+a thread records them. A `Watcher` is told of everything that is recorded and swept: a `Tape` is one that keeps it. Nothing
+here knows what a tensor or an array is.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ import copy
 import functools
 import itertools
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from heapq import heappop, heappush
-from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, Self, TypeAlias, TypeVar, cast
 
-__all__ = ["Constant", "Deferred", "Entry", "Leaf", "Node", "Tape", "no_grad", "scope", "scope_path", "state", "sweep"]
+__all__ = [
+    "Constant", "Entry", "Leaf", "Node", "Operand", "Tape", "Watcher", "describe", "enable_grad", "is_grad_enabled",
+    "no_grad", "scope", "scope_path", "set_grad_enabled", "state",
+]  # fmt: skip
 
 Scope: TypeAlias = "tuple[Scope, str] | None"
 """A path of names as a linked tuple, innermost first: ``((None, "lstm"), "t=3")``."""
@@ -28,11 +30,11 @@ tick: Callable[[], int] = itertools.count(1).__next__
 
 
 class _State(threading.local):
-    """What belongs to one thread: whether it records, in which scope, and onto which tape."""
+    """What belongs to one thread: whether it records, in which scope, and who watches."""
 
     recording: bool = True
     scope: Scope = None
-    tape: Tape | None = None
+    watchers: tuple[Watcher, ...] = ()
 
 
 state = _State()
@@ -100,165 +102,6 @@ class Node:
         return self.primitive.name
 
 
-class Deferred:
-    """A cotangent that is cheaper to sum with its like than to make dense at once.
-
-    A slice's cotangent is one: mostly zeros. A shared weight's is another: a product that waits for its sisters.
-    """
-
-    __slots__ = ()
-
-    @classmethod
-    def settle(cls, contributions: list[Any]) -> Any:
-        """Return the dense sum of contributions of this class, all of them to one node."""
-        raise NotImplementedError(f"{cls.__name__} does not say how its contributions add up.")
-
-    def permuted(self, axes: tuple[int, ...]) -> Deferred | None:
-        """Return the cotangent with its axes in another order, still deferred; None if it cannot be."""
-        return None
-
-
-class _Sum(Deferred):
-    """Several cotangents of one node: the dense ones added up, the deferred ones put aside."""
-
-    __slots__ = ("deferred", "dense", "owned")
-
-    def __init__(self, *cotangents: Any) -> None:
-        self.dense: Any = None
-        self.owned = False
-        self.deferred: list[Deferred] = []
-        for cotangent in cotangents:
-            self.add(cotangent)
-
-    def add(self, cotangent: Any) -> None:
-        """Add a cotangent: the first dense one is borrowed, the second allocates, later ones add in place."""
-        if isinstance(cotangent, Deferred):
-            self.deferred.append(cotangent)
-        elif self.dense is None:
-            self.dense = cotangent
-        elif self.owned:
-            self.dense += cotangent
-        else:
-            self.dense = self.dense + cotangent
-            self.owned = True
-
-    def total(self) -> Any:
-        """Return the dense sum, deferred cotangents settled class by class."""
-        total = self.dense
-        kinds: dict[type[Deferred], None] = dict.fromkeys(map(type, self.deferred))
-        for kind in kinds:
-            settled = kind.settle([cotangent for cotangent in self.deferred if type(cotangent) is kind])
-            total = settled if total is None else total + settled
-        return total
-
-
-class _Inbox:
-    """The cotangents that wait at the nodes which a sweep has reached and not yet passed."""
-
-    __slots__ = ("heap", "nodes", "waiting")
-
-    def __init__(self) -> None:
-        self.heap: list[int] = []
-        self.nodes: dict[int, Any] = {}
-        self.waiting: dict[int, Any] = {}
-
-    def deliver(self, node: Any, cotangent: Any) -> None:
-        """Add a cotangent to those of a node."""
-        seq, waiting = node.seq, self.waiting
-        if seq not in waiting:
-            waiting[seq] = cotangent
-            self.nodes[seq] = node
-            heappush(self.heap, -seq)
-        elif type(waiting[seq]) is _Sum:
-            waiting[seq].add(cotangent)
-        else:
-            waiting[seq] = _Sum(waiting[seq], cotangent)
-
-    def newest(self) -> tuple[Any, Any]:
-        """Take out the newest node with its cotangent: whatever uses the node has been passed."""
-        seq = -heappop(self.heap)
-        return self.nodes.pop(seq), self.waiting.pop(seq)
-
-
-def sweep(
-    roots: Iterable[tuple[Node | Leaf, Any]],
-    arrive: Callable[[Any, Any, bool], None],
-    wrt: Iterable[Node | Leaf] | None = None,
-    retain_graph: bool = False,
-) -> None:
-    """Carry cotangents from the roots to the leaves, the newest node first.
-
-    Parameters
-    ----------
-    roots
-        Pairs of a node and its cotangent.
-    arrive
-        Called once with each leaf (or each of ``wrt``) that is reached, its whole cotangent, and whether that is the
-        receiver's own; if not, others may hold it too.
-    wrt
-        The nodes whose cotangents are wanted; None for every leaf. Nothing older than they are is visited.
-    retain_graph
-        Keep what the nodes saved, so that they can be swept again.
-
-    Raises
-    ------
-    RuntimeError
-        If a node was swept before, or if a leaf was changed after its use.
-    """
-    targets = None if wrt is None else frozenset(wrt)
-    oldest = 0 if targets is None else min((node.seq for node in targets), default=0)
-    inbox = _Inbox()
-    deliver = inbox.deliver
-    for root, cotangent in roots:
-        deliver(root, cotangent)
-    while inbox.heap:
-        node, cotangent = inbox.newest()
-        is_leaf = type(node) is Leaf
-        wanted = is_leaf if targets is None else node in targets
-        owned = isinstance(cotangent, Deferred)
-        passed = _passed_on(node, cotangent) if owned and not (is_leaf or wanted) else None
-        if owned and passed is None:
-            cotangent = (cotangent if type(cotangent) is _Sum else _Sum(cotangent)).total()
-        if wanted:
-            arrive(node, cotangent, owned)
-        if is_leaf:
-            continue
-        if node.saved is None:
-            raise RuntimeError(_swept_before(node))
-        for parent, contribution in passed or zip(node.parents, node.primitive.pull(node, cotangent)):  # noqa: B905
-            if parent is not None and parent.seq >= oldest:
-                if parent.seq > node.seq:
-                    raise RuntimeError(_changed_since(parent, node))
-                deliver(parent, contribution)
-        if not retain_graph:
-            node.saved = None
-
-
-def _passed_on(node: Node, cotangent: Any) -> list[tuple[Any, Deferred]] | None:
-    """Return deferred cotangents of a node as its only parent gets them, or None if they have to be made dense."""
-    deferred = [cotangent]
-    if type(cotangent) is _Sum:
-        if cotangent.dense is not None:
-            return None
-        deferred = cotangent.deferred
-    passed = node.primitive.pass_on(node, deferred)
-    return None if passed is None else [(node.parents[0], contribution) for contribution in passed]
-
-
-def _swept_before(node: Node) -> str:
-    return (
-        f"backward: the node {describe(node)} was differentiated before and its values are gone; "
-        "say retain_graph=True the first time, or compute it anew."
-    )
-
-
-def _changed_since(leaf: Node | Leaf, node: Node) -> str:
-    return (
-        f"backward: the {describe(leaf)} was changed after {describe(node)} had used it; "
-        "run the forward pass again after each optimiser step or assign_."
-    )
-
-
 def describe(node: Node | Leaf) -> str:
     """Return a node in words: its operation, name, shape and scope.
 
@@ -314,17 +157,95 @@ def scope_path(linked: Scope) -> tuple[str, ...]:
     return tuple(reversed(names))
 
 
-class no_grad(_Context):
-    """Record nothing inside: what is computed there is a constant to every derivative."""
+class set_grad_enabled(_Context):
+    """Record from here on, or do not: as a call for good, as a context until its end.
 
-    __slots__ = ()
+    >>> with set_grad_enabled(False):
+    ...     is_grad_enabled()
+    False
+    """
+
+    __slots__ = ("mode",)
+
+    def __init__(self, mode: bool) -> None:
+        self.mode = mode
+        self.outer = state.recording
+        state.recording = mode
+
+    def __call__(self, function: F) -> F:
+        state.recording = self.outer  # to decorate a function is no call for good
+        return (enable_grad() if self.mode else no_grad())(function)
 
     def __enter__(self) -> None:
-        self.outer = state.recording
-        state.recording = False
+        state.recording = self.mode
 
     def __exit__(self, *exception: object) -> None:
         state.recording = self.outer
+
+
+class _Recording(_Context):
+    """A context in which ``mode`` says whether to record."""
+
+    __slots__ = ()
+
+    mode: bool
+
+    def __enter__(self) -> None:
+        self.outer = state.recording
+        state.recording = self.mode
+
+    def __exit__(self, *exception: object) -> None:
+        state.recording = self.outer
+
+
+class no_grad(_Recording):
+    """Record nothing inside: what is computed there is a constant to every derivative."""
+
+    __slots__ = ()
+    mode = False
+
+
+class enable_grad(_Recording):
+    """Record inside, even within `no_grad`."""
+
+    __slots__ = ()
+    mode = True
+
+
+def is_grad_enabled() -> bool:
+    """Return whether what is computed here and now is recorded."""
+    return state.recording
+
+
+class Operand(NamedTuple):
+    """An argument of a primitive: its value, its place on the tape and its name, None where it has none."""
+
+    value: Any
+    node: Node | Leaf | None = None
+    name: str | None = None
+
+
+class Watcher:
+    """Is told of everything that its thread computes and differentiates between its start and its end as a context.
+
+    Watchers may stand within each other; each is told.
+    """
+
+    def __enter__(self) -> Self:
+        state.watchers = (*state.watchers, self)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        state.watchers = state.watchers[:-1]
+
+    def applied(self, name: str, node: Node | None, operands: Sequence[Operand], value: Any) -> None:
+        """Hear of a primitive's application; there is no node where nothing needed a gradient."""
+
+    def pulled(self, node: Node, contributions: Sequence[Any]) -> None:
+        """Hear of what a sweep has made of a node: the cotangents of its arguments."""
+
+    def failed(self, node: Node, error: Exception) -> None:
+        """Hear of an error in a node's derivative."""
 
 
 class Constant:
@@ -352,7 +273,7 @@ class Entry(NamedTuple):
     value: Any
 
 
-class Tape:
+class Tape(Watcher):
     """Keep every node that is made inside, in order, with its arguments and its value.
 
     ``print(tape)`` is the Wengert list as a table; `tinygrad_lstm.draw` makes its picture. Without a tape nothing but
@@ -380,13 +301,11 @@ class Tape:
         self.entries: list[Entry] = []
         self._constants: dict[int, Constant] = {}
 
-    def __enter__(self) -> Tape:
-        self._outer = state.tape
-        state.tape = self
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        state.tape = self._outer
+    def applied(self, name: str, node: Node | None, operands: Sequence[Operand], value: Any) -> None:
+        """Write a line: a node, its arguments as nodes, constants or numbers, and its value."""
+        if node is not None:
+            inputs = [x.node or (self.constant(x.value, x.name) if hasattr(x.value, "shape") else x.value) for x in operands]
+            self.entries.append(Entry(node, tuple(inputs), value))
 
     def __len__(self) -> int:
         return len(self.entries)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from . import backend
 from .backend import Array, ndarray, xp
-from .tape import Leaf, Node, sweep
+from .sweep import growth, hooks, retained, sweep
+from .tape import Leaf, Node
 
 __all__ = ["Axis", "DType", "Operand", "Tensor", "asarray", "float32", "method", "own", "wrap"]
 
@@ -180,7 +181,9 @@ class Tensor:
         """
         root = (self.recorded("backward"), self.cotangent(gradient, create_graph, "backward"))
         with backend.quiet():
-            sweep([root], _accumulate, retain_graph=retain_graph or create_graph)
+            reach = sweep([root], _accumulate, retain_graph=retain_graph or create_graph)
+        if retain_graph and not create_graph:
+            growth.note(reach)
 
     def recorded(self, op: str) -> Node | Leaf:
         """Return the node, or say that there is none."""

@@ -222,7 +222,7 @@ class _Layers(_Recurrent):
 
     def _shares(self, x: Tensor, W_ih: Tensor, b_x: Tensor | None) -> Iterator[Tensor]:
         """Give the input's share of each step: as many steps in one product as the cache holds, one while taping."""
-        together = 1 if state.tape is not None else max(1, CACHED // (x.shape[1] * W_ih.shape[0]))
+        together = 1 if state.watchers else max(1, CACHED // (x.shape[1] * W_ih.shape[0]))
         if together == 1:
             for t in range(x.shape[0]):  # each taken when its step asks for it, in that step's scope
                 yield linear(x[t].named("x"), W_ih, b_x)

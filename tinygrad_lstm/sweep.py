@@ -1,0 +1,238 @@
+"""The sweep: cotangents are carried from the newest node to the oldest, and added up on the way.
+
+A cotangent is anything that can be added, or a `Deferred` that becomes such a thing later. Nothing here knows what a
+tensor or an array is.
+"""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from heapq import heappop, heappush
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+from .tape import Leaf, Node, describe, state
+
+__all__ = ["Deferred", "Reach", "growth", "hooks", "retained", "sweep"]
+
+hooks: WeakKeyDictionary[Node | Leaf, Callable[[Any], Any]] = WeakKeyDictionary()
+"""What is done to a node's whole cotangent before it goes on: a function that returns it, or another."""
+
+retained: WeakKeyDictionary[Node, Any] = WeakKeyDictionary()
+"""The nodes that keep their gradient as leaves do, with what they have got so far."""
+
+
+class Deferred:
+    """A cotangent that is cheaper to sum with its like than to make dense at once.
+
+    A slice's cotangent is one: mostly zeros. A shared weight's is another: a product that waits for its sisters.
+    """
+
+    __slots__ = ()
+
+    @classmethod
+    def settle(cls, contributions: list[Any]) -> Any:
+        """Return the dense sum of contributions of this class, all of them to one node."""
+        raise NotImplementedError(f"{cls.__name__} does not say how its contributions add up.")
+
+    def permuted(self, axes: tuple[int, ...]) -> Deferred | None:
+        """Return the cotangent with its axes in another order, still deferred; None if it cannot be."""
+        return None
+
+
+class _Sum(Deferred):
+    """Several cotangents of one node: the dense ones added up, the deferred ones put aside."""
+
+    __slots__ = ("deferred", "dense", "owned")
+
+    def __init__(self, *cotangents: Any) -> None:
+        self.dense: Any = None
+        self.owned = False
+        self.deferred: list[Deferred] = []
+        for cotangent in cotangents:
+            self.add(cotangent)
+
+    def add(self, cotangent: Any) -> None:
+        """Add a cotangent: the first dense one is borrowed, the second allocates, later ones add in place."""
+        if isinstance(cotangent, Deferred):
+            self.deferred.append(cotangent)
+        elif self.dense is None:
+            self.dense = cotangent
+        elif self.owned:
+            self.dense += cotangent
+        else:
+            self.dense = self.dense + cotangent
+            self.owned = True
+
+    def total(self) -> Any:
+        """Return the dense sum, deferred cotangents settled class by class."""
+        total = self.dense
+        kinds: dict[type[Deferred], None] = dict.fromkeys(map(type, self.deferred))
+        for kind in kinds:
+            settled = kind.settle([cotangent for cotangent in self.deferred if type(cotangent) is kind])
+            total = settled if total is None else total + settled
+        return total
+
+
+class _Inbox:
+    """The cotangents that wait at the nodes which a sweep has reached and not yet passed."""
+
+    __slots__ = ("heap", "nodes", "waiting")
+
+    def __init__(self) -> None:
+        self.heap: list[int] = []
+        self.nodes: dict[int, Any] = {}
+        self.waiting: dict[int, Any] = {}
+
+    def deliver(self, node: Any, cotangent: Any) -> None:
+        """Add a cotangent to those of a node."""
+        seq, waiting = node.seq, self.waiting
+        if seq not in waiting:
+            waiting[seq] = cotangent
+            self.nodes[seq] = node
+            heappush(self.heap, -seq)
+        elif type(waiting[seq]) is _Sum:
+            waiting[seq].add(cotangent)
+        else:
+            waiting[seq] = _Sum(waiting[seq], cotangent)
+
+    def newest(self) -> tuple[Any, Any]:
+        """Take out the newest node with its cotangent: whatever uses the node has been passed."""
+        seq = -heappop(self.heap)
+        return self.nodes.pop(seq), self.waiting.pop(seq)
+
+
+class Reach(NamedTuple):
+    """How far a sweep went: the oldest node on its way, and how many there were."""
+
+    oldest: Node | None
+    length: int
+
+
+def sweep(
+    roots: Iterable[tuple[Node | Leaf, Any]],
+    arrive: Callable[[Any, Any, bool], None],
+    wrt: Iterable[Node | Leaf] | None = None,
+    retain_graph: bool = False,
+) -> Reach:
+    """Carry cotangents from the roots to the leaves, the newest node first.
+
+    Parameters
+    ----------
+    roots
+        Pairs of a node and its cotangent.
+    arrive
+        Called once with each leaf (or each of ``wrt``) that is reached, its whole cotangent, and whether that is the
+        receiver's own; if not, others may hold it too.
+    wrt
+        The nodes whose cotangents are wanted; None for every leaf and whatever else is in `retained`. Nothing older
+        than they are is visited.
+    retain_graph
+        Keep what the nodes saved, so that they can be swept again.
+
+    Raises
+    ------
+    RuntimeError
+        If a node was swept before, or if a leaf was changed after its use.
+    """
+    targets = None if wrt is None else frozenset(wrt)
+    oldest = 0 if targets is None else min((node.seq for node in targets), default=0)
+    inbox = _Inbox()
+    deliver, watchers, length, last = inbox.deliver, state.watchers, 0, None
+    for root, cotangent in roots:
+        deliver(root, cotangent)
+    while inbox.heap:
+        node, cotangent = inbox.newest()
+        is_leaf = type(node) is Leaf
+        wanted = node in targets if targets is not None else is_leaf or (retained and node in retained)
+        hook = hooks.get(node) if hooks else None
+        owned = isinstance(cotangent, Deferred)
+        passed = _passed_on(node, cotangent) if owned and not (is_leaf or wanted or hook) else None
+        if owned and passed is None:
+            cotangent = (cotangent if type(cotangent) is _Sum else _Sum(cotangent)).total()
+        if hook is not None:
+            cotangent, owned = hook(cotangent), False
+        if wanted:
+            arrive(node, cotangent, owned)
+        if is_leaf:
+            continue
+        if node.saved is None:
+            raise RuntimeError(_swept_before(node))
+        length += 1
+        pull = _watched_pull if watchers else node.primitive.pull
+        for parent, contribution in passed or zip(node.parents, pull(node, cotangent)):  # noqa: B905
+            if parent is not None and parent.seq >= oldest:
+                if parent.seq > node.seq:
+                    raise RuntimeError(_changed_since(parent, node))
+                deliver(parent, contribution)
+        if not retain_graph:
+            node.saved = None
+        last = node
+    return Reach(last, length)
+
+
+def _watched_pull(node: Node, cotangent: Any) -> Sequence[Any]:
+    """Return the cotangents of a node's arguments, and tell whoever watches."""
+    try:
+        contributions = node.primitive.pull(node, cotangent)
+    except Exception as error:
+        for watcher in state.watchers:
+            watcher.failed(node, error)
+        raise
+    for watcher in state.watchers:
+        watcher.pulled(node, contributions)
+    return contributions
+
+
+def _passed_on(node: Node, cotangent: Any) -> list[tuple[Any, Deferred]] | None:
+    """Return deferred cotangents of a node as its only parent gets them, or None if they have to be made dense."""
+    deferred = [cotangent]
+    if type(cotangent) is _Sum:
+        if cotangent.dense is not None:
+            return None
+        deferred = cotangent.deferred
+    passed = node.primitive.pass_on(node, deferred)
+    return None if passed is None else [(node.parents[0], contribution) for contribution in passed]
+
+
+def _swept_before(node: Node) -> str:
+    return (
+        f"backward: the node {describe(node)} was differentiated before and its values are gone; "
+        "say retain_graph=True the first time, compute it anew, or detach() a state that was carried over from it."
+    )
+
+
+def _changed_since(leaf: Node | Leaf, node: Node) -> str:
+    return (
+        f"backward: the {describe(leaf)} was changed after {describe(node)} had used it; "
+        "run the forward pass again after each optimiser step or assign_."
+    )
+
+
+class _Growth(threading.local):
+    """Notices the sweeps of a loop that reach back to the same node again and again, each longer than the last."""
+
+    LOOKS_LIKE_A_HABIT = 5
+
+    def __init__(self) -> None:
+        self.oldest, self.lengths = 0, [0]
+
+    def note(self, reach: Reach) -> None:
+        """Take note of a sweep that has kept its graph, and warn once it has become a habit."""
+        if reach.oldest is None:
+            return
+        if reach.oldest.seq != self.oldest or reach.length <= self.lengths[-1]:
+            self.oldest, self.lengths = reach.oldest.seq, []
+        self.lengths.append(reach.length)
+        if len(self.lengths) == self.LOOKS_LIKE_A_HABIT:
+            warnings.warn(
+                f"backward: {len(self.lengths)} sweeps in a row went back to the same {describe(reach.oldest)}, over "
+                f"{', '.join(map(str, self.lengths))} nodes: the graph grows from step to step, most likely through a "
+                "state that is carried on; carry state.detach() instead, and leave out retain_graph=True.",
+                stacklevel=4,
+            )
+
+
+growth = _Growth()
