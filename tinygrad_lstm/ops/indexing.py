@@ -16,7 +16,7 @@ from typing import Any
 from .. import backend
 from ..backend import Array, ndarray, xp
 from ..primitive import unary, variadic
-from ..tape import Deferred
+from ..sweep import Deferred
 from ..tensor import Tensor, method
 from .shape import along, counted, joined
 

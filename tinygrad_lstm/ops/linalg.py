@@ -11,7 +11,7 @@ from typing import Any
 
 from ..backend import Array, xp
 from ..primitive import binary, sum_to, ternary, variadic
-from ..tape import Deferred
+from ..sweep import Deferred
 from ..tensor import Tensor, method
 from .shape import expand_dims, matrix_transpose
 
