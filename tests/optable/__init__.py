@@ -5,11 +5,27 @@ tried, and a strategy for more. There is a file a family, as in the package. `ME
 operator of a tensor is.
 """
 
-from . import activations, comparisons, creation, elementwise, indexing, linalg, losses, rearranging, reductions, shape
+from . import (
+    activations,
+    comparisons,
+    convolution,
+    creation,
+    elementwise,
+    indexing,
+    linalg,
+    losses,
+    pooling,
+    rearranging,
+    reductions,
+    shape,
+)
 from .core import *
 from .methods import METHODS
 
-FAMILIES = (elementwise, comparisons, reductions, activations, linalg, shape, rearranging, indexing, losses, creation)
+FAMILIES = (
+    elementwise, comparisons, reductions, activations, linalg, convolution, pooling, shape, rearranging, indexing,
+    losses, creation,
+)  # fmt: skip
 
 ROWS = [row for family in FAMILIES for row in family.ROWS]
 

@@ -4,17 +4,33 @@ Arrays in give an array out, and any tensor in gives a tensor out; with a tensor
 on the tape. Names follow the Python array API standard, and those it lacks follow PyTorch.
 """
 
-from . import activations, creation, elementwise, indexing, linalg, losses, rearranging, reductions, shape
+from . import (
+    activations,
+    convolution,
+    creation,
+    elementwise,
+    indexing,
+    linalg,
+    losses,
+    pooling,
+    rearranging,
+    reductions,
+    shape,
+)
 from .activations import *
+from .convolution import *
 from .creation import *
 from .elementwise import *
 from .indexing import *
 from .linalg import *
 from .losses import *
+from .pooling import *
 from .rearranging import *
 from .reductions import *
 from .shape import *
 
-FAMILIES = (creation, elementwise, reductions, shape, rearranging, indexing, linalg, activations, losses)
+FAMILIES = (
+    creation, elementwise, reductions, shape, rearranging, indexing, linalg, convolution, pooling, activations, losses,
+)  # fmt: skip
 
 __all__ = [name for family in FAMILIES for name in family.__all__]

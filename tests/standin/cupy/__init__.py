@@ -396,6 +396,13 @@ class _Device:
         """Wait for nothing: whatever was asked for has been done."""
 
 
+lib = types.SimpleNamespace(
+    stride_tricks=types.SimpleNamespace(
+        sliding_window_view=lambda x, window_shape, axis=None: _computed(
+            numpy.lib.stride_tricks.sliding_window_view, *_arrays([x]), window_shape, axis
+        )
+    )
+)
 random = types.SimpleNamespace(default_rng=_Generator, Generator=_Generator)
 cuda = types.SimpleNamespace(
     Device=_Device,
