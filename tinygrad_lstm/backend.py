@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 import numpy
@@ -109,6 +110,18 @@ def seed(value: int) -> None:
     device_rng = xp.random.default_rng(value)
 
 
+@contextlib.contextmanager
+def seeded(value: int) -> Iterator[None]:
+    """Draw from generators of their own within a context, and go on with the usual ones after it."""
+    global rng, device_rng
+    outer = rng, device_rng
+    seed(value)
+    try:
+        yield
+    finally:
+        rng, device_rng = outer
+
+
 def to_host(array: Array) -> numpy.ndarray[Any, Any]:
     """Return the array in host memory, as NumPy's; NumPy's own arrays come back as they are."""
     return array if name == "numpy" else xp.asnumpy(array)
@@ -117,6 +130,17 @@ def to_host(array: Array) -> numpy.ndarray[Any, Any]:
 def to_device(data: Any) -> Array:
     """Return numbers, nested sequences of them, or an array from either side, as an array of the backend."""
     return data if isinstance(data, ndarray) else xp.asarray(data)
+
+
+def host_array(data: Any) -> numpy.ndarray[Any, Any]:
+    """Return numbers, or nested sequences of numbers and host arrays, as an array in host memory."""
+    return numpy.asarray(data)
+
+
+def check_device(op: str, device: Any) -> None:
+    """Refuse a device that is not the one there is, in the name of an op."""
+    if device is not None and device != device_name():
+        raise ValueError(f"{op}: got device {device!r}, wanted {device_name()!r}, the only one of this backend.")
 
 
 def array_text(array: Array, prefix: str) -> str:

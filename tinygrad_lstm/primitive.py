@@ -121,7 +121,7 @@ def unary(
             raise _failed(name, error, data) from None
         node = Node(primitive, (x.node,), (data if keep_x else None, value if keep_y else None), parameters, value)
         if state.watchers:
-            _tell(name, node, (x,), value)
+            tell(name, node, (x,), value)
         result = new(Tensor)
         result.data = value if type(value) is ndarray else xp.asarray(value)
         result.node = node
@@ -179,7 +179,7 @@ def binary(
         saved = (a if keep_a else None, b if keep_b else None, value if keep_y else None)
         node = Node(primitive, (parent1, parent2), saved, parameters, value)
         if state.watchers:
-            _tell(name, node, (x1, x2), value)
+            tell(name, node, (x1, x2), value)
         result = new(Tensor)
         result.data = value if type(value) is ndarray else xp.asarray(value)
         result.node = node
@@ -234,7 +234,7 @@ def ternary(
         saved = (a if keep_a else None, b if keep_b else None, c if keep_c else None, value if keep_y else None)
         node = Node(primitive, parents, saved, parameters, value)
         if state.watchers:
-            _tell(name, node, (x1, x2, x3), value)
+            tell(name, node, (x1, x2, x3), value)
         return wrap(value, node)
 
     primitive.op = op
@@ -275,12 +275,12 @@ def variadic(
         parents = tuple([x.node if type(x) is Tensor else None for x in operands])
         if not any(parents) or not state.recording:
             if state.watchers:
-                _tell(name, None, operands, value)
+                tell(name, None, operands, value)
             return wrap(value, None)
         saved = (*(data if keep_xs else [None] * len(data)), value if keep_y else None)
         node = Node(primitive, parents, saved, parameters, value)
         if state.watchers:
-            _tell(name, node, operands, value)
+            tell(name, node, operands, value)
         return wrap(value, node)
 
     primitive.op = lambda *arguments: op(arguments[: -len(params) or None], *arguments[len(arguments) - len(params) :])
@@ -304,7 +304,7 @@ def _constant_op(name: str, forward: Callable[..., Array], arity: int, floating:
         if not among_tensors:
             return value
         if state.watchers:
-            _tell(name, None, operands, value)
+            tell(name, None, operands, value)
         return wrap(value, None)
 
     return op
@@ -404,7 +404,7 @@ def _pull_two(
     return pull
 
 
-def _tell(name: str, node: Node | None, operands: Sequence[Any], value: Array) -> None:
+def tell(name: str, node: Node | None, operands: Sequence[Any], value: Array) -> None:
     """Tell whoever watches that an op was applied."""
     told = [Operand(x.data, x.node, x.name) if type(x) is Tensor else Operand(x) for x in operands]
     for watcher in state.watchers:

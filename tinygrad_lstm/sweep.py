@@ -17,7 +17,7 @@ from .tape import Leaf, Node, describe, state
 
 __all__ = ["Deferred", "Reach", "growth", "hooks", "retained", "sweep"]
 
-hooks: WeakKeyDictionary[Node | Leaf, Callable[[Any], Any]] = WeakKeyDictionary()
+hooks: WeakKeyDictionary[Node | Leaf, Any] = WeakKeyDictionary()
 """What is done to a node's whole cotangent before it goes on: a function that returns it, or another."""
 
 retained: WeakKeyDictionary[Node, Any] = WeakKeyDictionary()

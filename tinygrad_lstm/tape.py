@@ -1,8 +1,8 @@
 """The tape: what is computed, in order.
 
 A `Node` is one application of a primitive, a `Leaf` is where gradients arrive; `state` says whether, and in which scope,
-a thread records them. A `Watcher` is told of everything that is recorded and swept: a `Tape` is one that keeps it. Nothing
-here knows what a tensor or an array is.
+a thread records them. A `Watcher` is told of everything that is recorded and swept: a `Tape` is one that keeps it.
+Nothing here knows what a tensor or an array is.
 """
 
 from __future__ import annotations
@@ -173,6 +173,7 @@ class set_grad_enabled(_Context):
         state.recording = mode
 
     def __call__(self, function: F) -> F:
+        """Decorate a function: it is called in this mode."""
         state.recording = self.outer  # to decorate a function is no call for good
         return (enable_grad() if self.mode else no_grad())(function)
 
@@ -304,7 +305,9 @@ class Tape(Watcher):
     def applied(self, name: str, node: Node | None, operands: Sequence[Operand], value: Any) -> None:
         """Write a line: a node, its arguments as nodes, constants or numbers, and its value."""
         if node is not None:
-            inputs = [x.node or (self.constant(x.value, x.name) if hasattr(x.value, "shape") else x.value) for x in operands]
+            inputs = [
+                x.node or (self.constant(x.value, x.name) if hasattr(x.value, "shape") else x.value) for x in operands
+            ]
             self.entries.append(Entry(node, tuple(inputs), value))
 
     def __len__(self) -> int:

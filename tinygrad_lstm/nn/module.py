@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ..tape import Leaf, scope
-from ..tensor import DType, Tensor, asarray
+from ..tensor import DType, Handle, Tensor, asarray
+from .hooks import Hooks
 
 __all__ = ["Module", "Parameter"]
 
@@ -51,13 +52,44 @@ class Module:
         super().__setattr__(name, value)
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
-        """Compute ``forward`` within this module's scope."""
+        """Compute ``forward`` within this module's scope, and call the hooks there are."""
+        hooks = vars(self).get("_hooks")
         with scope(self.scope_name or type(self).__name__):
-            return self.forward(*inputs, **options)
+            if hooks is None:
+                return self.forward(*inputs, **options)
+            return hooks.call(self, inputs, options)
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
         """Compute the output from the inputs; every module says how."""
         raise NotImplementedError(f"{type(self).__name__} has no forward method.")
+
+    def register_forward_pre_hook(self, hook: Callable[..., Any]) -> Handle:
+        """Call ``hook(module, inputs)`` before each `forward`; what it returns, unless None, replaces the inputs."""
+        return Handle(self._hooked().before, hook)
+
+    def register_forward_hook(self, hook: Callable[..., Any]) -> Handle:
+        """Call ``hook(module, inputs, output)`` after each `forward`; what it returns, unless None, is the output.
+
+        >>> import tinygrad_lstm as tg
+        >>> layer = tg.nn.Linear(3, 2)
+        >>> with layer.register_forward_hook(lambda module, inputs, output: print(output.shape)):
+        ...     y = layer(tg.ones((4, 3)))
+        (4, 2)
+        """
+        return Handle(self._hooked().after, hook)
+
+    def register_full_backward_hook(self, hook: Callable[..., Any]) -> Handle:
+        """Call ``hook(module, grad_input, grad_output)`` once a sweep has the gradients of the inputs.
+
+        Both are tuples with a gradient for each tensor among the inputs and outputs, None for one that is not on the
+        tape or on which nothing depends. What the hook returns, unless None, replaces ``grad_input``. It is not called
+        where no input is on the tape.
+        """
+        return Handle(self._hooked().backward, hook)
+
+    def _hooked(self) -> Hooks:
+        """Return the hooks of this module, which has none until it is asked for them."""
+        return vars(self).setdefault("_hooks", Hooks())
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """Give the modules that are attributes of this one, with their names."""

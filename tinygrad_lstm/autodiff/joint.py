@@ -1,0 +1,105 @@
+"""Several tensors through one node: for what gives several results, or sees several gradients, at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from ..ops import zeros
+from ..primitive import Primitive, tell
+from ..sweep import Deferred
+from ..tape import Leaf, Node, state
+from ..tensor import Tensor, asarray, wrap
+
+__all__ = ["flattened", "nothing", "parts_of", "seen_together", "unflattened"]
+
+PLACE = object()
+"""Stands in a structure where a tensor was."""
+
+
+def flattened(structure: Any, tensors: list[Tensor]) -> Any:
+    """Put the tensors within nested tuples and lists into a list, and return the structure with places for them."""
+    if type(structure) is Tensor:
+        tensors.append(structure)
+        return PLACE
+    if type(structure) in (tuple, list):
+        return type(structure)([flattened(part, tensors) for part in structure])
+    return structure
+
+
+def unflattened(structure: Any, tensors: Iterator[Tensor]) -> Any:
+    """Return a structure with tensors in its places."""
+    if structure is PLACE:
+        return next(tensors)
+    if type(structure) in (tuple, list):
+        return type(structure)([unflattened(part, tensors) for part in structure])
+    return structure
+
+
+class _Part(Deferred):
+    """The cotangent of one of several results: a node gets those of all of them as a dict, by their places."""
+
+    __slots__ = ("g", "place")
+
+    def __init__(self, g: Any, place: int) -> None:
+        self.g, self.place = g, place
+
+    @classmethod
+    def settle(cls, contributions: list[Any]) -> dict[int, Any]:
+        """Return the cotangents by the places of their results."""
+        return {part.place: part.g for part in contributions}
+
+
+_part = Primitive("part", lambda node, g: (_Part(g, *node.params),))
+
+
+def parts_of(node: Node, results: Sequence[Tensor]) -> list[Tensor]:
+    """Return the results of a node as tensors with a node each, whose cotangents reach it together."""
+    return [_part_of(node, place, result) for place, result in enumerate(results)]
+
+
+def _part_of(node: Node, place: int, result: Tensor) -> Tensor:
+    part = Node(_part, (node,), (), (place,), result)
+    if state.watchers:
+        tell("part", part, [wrap(result.data, node), place], result.data)
+    return wrap(result.data, part)
+
+
+def nothing(node: Node | Leaf, recorded: bool) -> Any:
+    """Return a cotangent of zeros for a node, as a tensor or an array."""
+    cotangent = zeros(node.shape, dtype=node.dtype)
+    return cotangent if recorded else cotangent.data
+
+
+See = Callable[[tuple[Tensor | None, ...]], Sequence[Any] | None]
+"""Takes a gradient for each tensor, None where there is none; returns others in their place, or None to leave them."""
+
+
+def seen_together(tensors: Sequence[Tensor], see: See) -> list[Tensor]:
+    """Return the same tensors; their gradients go through one node, where a function sees all of them.
+
+    Tensors that are not on the tape come back as they are, and their gradient is None.
+    """
+    places = [i for i, x in enumerate(tensors) if x.node is not None]
+    if not places or not state.recording:
+        return list(tensors)
+
+    def pull(node: Node, cotangents: dict[int, Any]) -> list[Any]:
+        recorded = any(type(g) is Tensor for g in cotangents.values())
+        gs: list[Any] = [None] * len(tensors)
+        for place, g in cotangents.items():
+            gs[places[place]] = g if type(g) is Tensor else wrap(g, None)
+        changed = see(tuple(gs))
+        gs = gs if changed is None else [g if g is None else asarray(g) for g in changed]
+        found = [(gs[i], parent) for i, parent in zip(places, parents, strict=True)]
+        return [nothing(parent, recorded) if g is None else g if recorded else g.data for g, parent in found]
+
+    on_tape = [tensors[i] for i in places]
+    parents = tuple(x.recorded("hook") for x in on_tape)
+    node = Node(Primitive("seen", pull), parents, (), (), on_tape[0])
+    if state.watchers:
+        tell("seen", node, on_tape, on_tape[0].data)
+    result = list(tensors)
+    for i, part in zip(places, parts_of(node, on_tape), strict=True):
+        result[i] = part
+    return result
