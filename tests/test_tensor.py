@@ -72,7 +72,7 @@ def test_numpy_shares_what_is_in_host_memory() -> None:
 
 @pytest.mark.parametrize("data", ["text", None, [object()], 1j])
 def test_what_is_no_number_is_refused(data: Any) -> None:
-    with pytest.raises((TypeError, ValueError), match=r"wanted real numbers or bools|Unsupported dtype"):
+    with pytest.raises((TypeError, ValueError), match="wanted real numbers or bools"):
         tg.asarray(data)
 
 
@@ -88,7 +88,7 @@ def test_what_is_no_number_is_refused(data: Any) -> None:
         ([True], "Tensor([ True])"),
         (np.ones(1), "Tensor([1.], dtype=float64)"),
         (np.ones(1, "int32"), "Tensor([1], dtype=int32)"),
-        (np.arange(1000), "Tensor([  0,   1,   2, ..., 997, 998, 999])"),
+        (np.arange(1000), "Tensor([  0,   1,   2, ..., 997, 998, 999], shape=(1000,))"),
     ],
 )
 def test_repr(data: Any, text: str) -> None:
@@ -127,7 +127,7 @@ def test_out_to_python() -> None:
 def test_what_only_one_element_or_one_axis_can_answer() -> None:
     several = tg.ones((2, 3))
     for ask in (tg.Tensor.item, float, int, bool):
-        with pytest.raises(ValueError, match=r"item: got a tensor of shape \(2, 3\), wanted one element"):
+        with pytest.raises(ValueError, match=rf"{ask.__name__}: got a tensor of shape \(2, 3\), wanted one element"):
             ask(several)
     for ask in (len, list):
         with pytest.raises(TypeError, match=r"len: got a tensor of shape \(\), wanted at least one axis"):
@@ -561,7 +561,7 @@ def test_weights_used_at_every_step_have_second_derivatives() -> None:
 
 def test_gradcheck_finds_a_wrong_derivative() -> None:
     wrong = tg.unary("wrong", lambda x: x * x * x, lambda g, x: g * x)
-    with pytest.raises(AssertionError, match=r"gradcheck: order 1, input 0 of shape \(2,\)"):
+    with pytest.raises(AssertionError, match=r"gradcheck: order 1, input 1 of 1, index \(\d,\) of shape \(2,\): the .* to blame is wrong"):
         tg.gradcheck(wrong, [tg.asarray([1.0, 2.0], dtype="float64")])
     wrong_slope = tg.unary("wrong_slope", lambda x: x * x * x, lambda g, x: g * tg.asarray(3 * x.data * x.data))
     with pytest.raises(AssertionError, match="gradcheck: order 2"):
@@ -738,12 +738,6 @@ def test_gradients_reach_a_tensor_through_its_arrays() -> None:
     array = backend.to_device(np.asarray([3.0, 4.0], "float32"))
     (array * x + x * array).sum().backward()
     assert x.grad.tolist() == [6, 8]
-
-
-def test_functions_of_numpy_do_not_take_tensors_apart() -> None:
-    for function in (np.exp, np.negative, lambda x: np.add(np.ones(2), x)):
-        with pytest.raises(TypeError, match="does not support ufuncs"):
-            function(tg.ones((2,)))
 
 
 @pytest.mark.skipif(backend.name == "numpy", reason="there, arrays of the host are arrays of the backend")

@@ -10,14 +10,15 @@ Tensor([[-1.],
         [-2.]])
 """
 
-from . import _startup, nn, ops, optim
-from .autodiff import grad, gradcheck
+from . import _startup, nn, ops, optim, protocols
+from .autodiff import checkpoint, detect_anomaly, grad, gradcheck, hessian, hvp, jacobian, jvp, vjp
 from .ops import *
 from .primitive import Primitive, binary, ternary, unary, variadic
-from .tape import Tape, no_grad, scope
+from .tape import Tape, enable_grad, is_grad_enabled, no_grad, scope, set_grad_enabled
 from .tensor import Tensor, asarray
 
 __version__ = "0.1.0"
+__array_api_version__ = "2024.12"
 
 __all__ = [
     "Primitive",
@@ -25,14 +26,24 @@ __all__ = [
     "Tensor",
     "asarray",
     "binary",
+    "checkpoint",
+    "detect_anomaly",
+    "enable_grad",
     "grad",
     "gradcheck",
+    "hessian",
+    "hvp",
+    "is_grad_enabled",
+    "jacobian",
+    "jvp",
     "nn",
     "no_grad",
     "optim",
     "scope",
+    "set_grad_enabled",
     "ternary",
     "unary",
     "variadic",
+    "vjp",
     *ops.__all__,
 ]

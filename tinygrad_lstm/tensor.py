@@ -6,13 +6,15 @@ where each op is defined; here stands what a tensor is without them.
 
 from __future__ import annotations
 
+import itertools
+import warnings
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from . import backend
 from .backend import Array, ndarray, xp
 from .sweep import growth, hooks, retained, sweep
-from .tape import Leaf, Node
+from .tape import Leaf, Node, describe
 
 __all__ = ["Axis", "DType", "Operand", "Tensor", "asarray", "float32", "method", "own", "wrap"]
 
@@ -56,9 +58,6 @@ class Tensor:
     """
 
     __slots__ = ("__weakref__", "_name", "data", "node")
-
-    __array_ufunc__ = None  # so that NumPy's operators leave `array * tensor` to us
-    __array_priority__ = 1000  # the same word to CuPy
 
     data: Array
     node: Node | Leaf | None
@@ -124,8 +123,15 @@ class Tensor:
 
     @property
     def grad(self) -> Tensor | None:
-        """The gradient that `backward` left at this leaf, or None."""
-        grad = self.node.grad if isinstance(self.node, Leaf) else None
+        """The gradient that `backward` left here, or None: at a leaf, or where `retain_grad` has asked for it."""
+        node = self.node
+        grad = node.grad if isinstance(node, Leaf) else retained.get(node) if node is not None else None
+        if grad is None and isinstance(node, Node) and node not in retained:
+            warnings.warn(
+                f"grad: the {describe(node)} is no leaf and keeps no gradient; retain_grad() before backward() asks "
+                "for it.",
+                stacklevel=2,
+            )
         return grad if grad is None or type(grad) is Tensor else wrap(grad, None)
 
     @grad.setter
@@ -135,6 +141,54 @@ class Tensor:
         if value is not None and value.shape != self.shape:
             raise ValueError(f"grad: got shape {value.shape}, wanted {self.shape}.")
         self.node.grad = value
+
+    def retain_grad(self) -> None:
+        """Have `backward` leave the gradient in ``grad`` though this is no leaf.
+
+        >>> import tinygrad_lstm as tg
+        >>> x = tg.asarray([1.0, 2.0], requires_grad=True)
+        >>> y = x * x
+        >>> y.retain_grad()
+        >>> (3 * y).sum().backward()
+        >>> y.grad
+        Tensor([3., 3.])
+        """
+        node = self.recorded("retain_grad")
+        if isinstance(node, Node):
+            retained.setdefault(node, None)
+
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Handle:
+        """Have a function see the gradient of this tensor in every sweep, once it is whole and before it goes on.
+
+        Parameters
+        ----------
+        hook
+            Takes the gradient; returns another one in its place, of the same shape, or None to leave it. Several hooks
+            of a tensor are called in the order in which they were registered.
+
+        Returns
+        -------
+        Handle
+            Its ``remove()`` takes the hook off again.
+
+        Raises
+        ------
+        RuntimeError
+            If this tensor is not on the tape.
+
+        Examples
+        --------
+        >>> import tinygrad_lstm as tg
+        >>> x = tg.asarray([1.0, 2.0], requires_grad=True)
+        >>> handle = x.register_hook(lambda g: g * 10)
+        >>> x.sum().backward()
+        >>> x.grad
+        Tensor([10., 10.])
+        """
+        node = self.recorded("register_hook")
+        if node not in hooks:
+            hooks[node] = _Hooks(describe(node), self.shape, self.dtype)
+        return Handle(hooks[node].functions, hook)
 
     @property
     def name(self) -> str | None:
@@ -252,8 +306,12 @@ class Tensor:
 
     def item(self) -> Any:
         """Return the only element as a Python number."""
+        return self._only("item")
+
+    def _only(self, op: str) -> Any:
+        """Return the only element, or say in an op's name that there are several."""
         if self.size != 1:
-            raise ValueError(f"item: got a tensor of shape {self.shape}, wanted one element.")
+            raise ValueError(f"{op}: got a tensor of shape {self.shape}, wanted one element.")
         return self.data.item()
 
     def tolist(self) -> Any:
@@ -261,24 +319,43 @@ class Tensor:
         return self.data.tolist()
 
     def __float__(self) -> float:
-        return float(self.item())
+        return float(self._only("float"))
 
     def __int__(self) -> int:
-        return int(self.item())
+        return int(self._only("int"))
 
     def __bool__(self) -> bool:
-        return bool(self.item())
+        if self.size != 1:
+            raise ValueError(f"bool: got a tensor of shape {self.shape}, wanted one element; any() or all() make one.")
+        return bool(self.data.item())
 
     def __index__(self) -> int:
         if self.dtype.kind not in "iu":
             raise TypeError(f"index: got a tensor of {self.dtype}, wanted an integer.")
-        return int(self.item())
+        return int(self._only("index"))
+
+    def __contains__(self, value: Any) -> bool:
+        return bool((self == value).any())
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise TypeError(
+            "setitem: tensors do not change in place, for a derivative may need what was there; where(), concat() and "
+            "their kin make a new one, and assign_() changes the whole of a leaf."
+        )
 
     def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if self.ndim == 0 and spec else format(str(self), spec)
+        if not spec:
+            return str(self)
+        if self.ndim > 0:
+            raise TypeError(
+                f"format: got a tensor of shape {self.shape} and {spec!r}, wanted a scalar to format as a number."
+            )
+        return format(self.item(), spec)
 
     def __repr__(self) -> str:
         text = backend.array_text(self.data, prefix="Tensor(")
+        if "..." in text or (self.size == 0 and self.ndim > 1):
+            text += f", shape={self.shape}"
         if self.dtype not in PLAIN_DTYPES:
             text += f", dtype={self.dtype}"
         if isinstance(self.node, Leaf):
@@ -332,14 +409,61 @@ class Tensor:
         def reshape(self, *shape: Any) -> Tensor: ...
 
 
+class Handle:
+    """A function among others that are called at some event, and the means to take it off: ``remove()``."""
+
+    _numbers = itertools.count()
+
+    def __init__(self, functions: dict[int, Any], function: Callable[..., Any]) -> None:
+        self._functions, self._number = functions, next(self._numbers)
+        functions[self._number] = function
+
+    def remove(self) -> None:
+        """Take the function off; once off, nothing more happens."""
+        self._functions.pop(self._number, None)
+
+    def __enter__(self) -> Handle:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.remove()
+
+
+class _Hooks:
+    """The hooks of a tensor, as the sweep calls them: an array or a tensor in, the same out."""
+
+    def __init__(self, whose: str, shape: tuple[int, ...], dtype: DType) -> None:
+        self.whose, self.shape, self.dtype = whose, shape, dtype
+        self.functions: dict[int, Callable[[Tensor], Tensor | None]] = {}
+
+    def __call__(self, cotangent: Any) -> Any:
+        recorded = type(cotangent) is Tensor
+        g = cotangent if recorded else wrap(cotangent, None)
+        for hook in list(self.functions.values()):
+            result = hook(g)
+            if result is not None:
+                g = asarray(result)
+                if (g.shape, g.dtype) != (self.shape, self.dtype):
+                    raise ValueError(
+                        f"register_hook: the hook of {self.whose} gave a gradient of shape {g.shape} and {g.dtype}, "
+                        f"wanted {self.shape} and {self.dtype}."
+                    )
+        return g if recorded else g.data
+
+
 def own(cotangent: Any, owned: bool) -> Any:
     """Return what a sweep brought as the receiver's own: an array that others may hold is copied."""
     return cotangent if owned or type(cotangent) is Tensor else xp.array(cotangent)
 
 
-def _accumulate(leaf: Leaf, cotangent: Any, owned: bool) -> None:
-    """Add what a sweep brought to a leaf's gradient."""
-    leaf.accumulate(own(cotangent, owned))
+def _accumulate(node: Leaf | Node, cotangent: Any, owned: bool) -> None:
+    """Add what a sweep brought to the gradient of a leaf, or of another node that keeps one."""
+    cotangent = own(cotangent, owned)
+    if isinstance(node, Leaf):
+        node.accumulate(cotangent)
+    else:
+        before = retained[node]
+        retained[node] = cotangent if before is None else before + cotangent
 
 
 def wrap(value: Array, node: Node | Leaf | None) -> Tensor:
@@ -358,25 +482,105 @@ def _as_array(data: Any, dtype: DType) -> Array:
     """Return data of any accepted kind as an array of the backend, Python's floats as float32."""
     if isinstance(data, Tensor):
         data = data.data
+    elif not hasattr(data, "dtype"):
+        return _from_python(data, dtype)
     array = backend.to_device(data)
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"asarray: got elements of {array.dtype}, wanted real numbers or bools.")
-    if dtype is not None:
-        return array.astype(dtype, copy=False)
-    return array if hasattr(data, "dtype") or array.dtype.kind != "f" else array.astype(float32)
+    _check_kind(array.dtype)
+    return array if dtype is None else array.astype(real_dtype("asarray", dtype), copy=False)
 
 
-def asarray(obj: Any, *, dtype: DType = None, requires_grad: bool = False) -> Tensor:
+def _from_python(data: Any, dtype: DType) -> Array:
+    """Return numbers and nested sequences of them, tensors among them, as an array of the backend."""
+    try:
+        host = backend.host_array(_without_tensors(data))
+    except ValueError as error:
+        raise ValueError(f"asarray: got sequences that are no array: {error}") from None
+    _check_kind(host.dtype)
+    if dtype is None:
+        dtype = float32 if host.dtype.kind == "f" and _is_plain(data) else host.dtype
+    return backend.to_device(host.astype(real_dtype("asarray", dtype), copy=False))
+
+
+def _is_plain(data: Any) -> bool:
+    """Tell whether nested sequences hold Python's own numbers, judged by the first."""
+    while isinstance(data, (list, tuple, range)):
+        data = data[0] if data else None
+    return not hasattr(data, "dtype")
+
+
+def _without_tensors(data: Any) -> Any:
+    """Return nested sequences with their tensors and device arrays as arrays of the host."""
+    if type(data) is Tensor:
+        if data.node is not None:
+            raise TypeError(
+                "asarray: got a sequence with a tensor that requires a gradient, which would be lost; stack() keeps it."
+            )
+        return backend.to_host(data.data)
+    if isinstance(data, (list, tuple)):
+        return [_without_tensors(x) for x in data]
+    return backend.to_host(data) if isinstance(data, ndarray) else data
+
+
+def _check_kind(dtype: DType) -> None:
+    """Refuse elements that are no real numbers or bools."""
+    if dtype.kind not in "fiub":
+        raise TypeError(f"asarray: got elements of {dtype}, wanted real numbers or bools.")
+
+
+def real_dtype(op: str, dtype: DType) -> DType:
+    """Return an element type that was asked for, or refuse it in the name of an op."""
+    dtype = xp.dtype(dtype)
+    if dtype.kind not in "fiub":
+        raise TypeError(f"{op}: got dtype {dtype}, wanted real numbers or bool.")
+    return dtype
+
+
+def asarray(
+    obj: Any,
+    /,
+    *,
+    dtype: DType = None,
+    device: str | None = None,
+    copy: bool | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """Return a tensor of numbers, nested sequences, an array of NumPy or of the backend, or a tensor.
 
-    Data is shared where it can be; a tensor comes back as it is where nothing is asked of it.
+    Parameters
+    ----------
+    obj
+        The data; sequences may hold tensors and arrays.
+    dtype
+        The element type; by default what the data has, with Python's floats taken as float32.
+    device
+        The device: the backend's own, or None.
+    copy
+        True makes a copy, False refuses one; by default data is shared where it can be.
+    requires_grad
+        Ask for the gradient with respect to this tensor. A tensor comes back as it is, with its place on the tape,
+        where nothing is asked of it.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If the data are no real numbers or bools, or cannot be had without a copy.
+
+    Examples
+    --------
     >>> asarray([[1, 2], [3, 4]]).shape
     (2, 2)
     """
-    if type(obj) is Tensor and dtype is None and not requires_grad:
+    if type(obj) is Tensor and dtype is None and not requires_grad and copy is not True:
         return obj
-    return Tensor(obj, dtype, requires_grad)
+    backend.check_device("asarray", device)
+    tensor = Tensor(obj, dtype)
+    if tensor.data is (obj.data if type(obj) is Tensor else obj):
+        if copy is True:
+            tensor.data = xp.array(tensor.data)
+    elif copy is False:
+        raise ValueError(f"asarray: got {type(obj).__name__} and copy=False, but a tensor of it can only be a copy.")
+    tensor.requires_grad = requires_grad
+    return tensor
 
 
 def method(*names: str, reflected: str | None = None) -> Callable[[F], F]:
