@@ -49,7 +49,7 @@ def _columns(x: Array, windows: Windows, groups: int) -> Array:
 
 
 def _by_channel(y: Array, groups: int) -> Array:
-    """Return one element a window as columns: (groups, channels of a group, N * counts)."""
+    """Return ``y``, an element for each window, as columns: (groups, channels of a group, N * counts)."""
     size = len(y) * math.prod(y.shape[2:])
     return y.transpose(1, 0, *range(2, y.ndim)).reshape(groups, y.shape[1] // groups, size)
 
@@ -95,7 +95,7 @@ def _transpose_forward(y: Array, w: Array, windows: Windows, groups: int) -> Arr
 def _weight_forward(x: Array, y: Array, windows: Windows, groups: int) -> Array:
     """Return ``w`` of ``x`` and ``y``, each in the shape that it has in `_conv_forward`."""
     w = xp.zeros((y.shape[1], x.shape[1] // groups, *windows.kernel), dtype=xp.result_type(x.dtype, y.dtype))
-    matrices = _as_matrices(w, groups)
+    matrices = _as_matrices(w, groups)  # the same memory
     for part in _batches(len(x), _of_one(x.shape[1], windows)):
         matrices += xp.matmul(_by_channel(y[part], groups), _columns(x[part], windows, groups).swapaxes(1, 2))
     return w

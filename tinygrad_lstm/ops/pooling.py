@@ -1,7 +1,8 @@
 """Pooling: the greatest element, or the mean, of every window of an array.
 
-The derivative of each is a map back from the windows to the elements: `_drop` gives to the elements that were chosen,
-and `_spread` to all that were summed. Their derivatives are the maps there again, `_pick` and `_gather`.
+The derivatives are maps back from the windows to the elements: `_drop` gives to those that were the greatest, `_spread`
+to all that were summed. Theirs are the maps from the elements to the windows again: `_pick`, which takes what was the
+greatest, and `_gather`, the sum.
 """
 
 from __future__ import annotations
@@ -81,9 +82,9 @@ def _dropped(g: Any, x: Any, y: Any, windows: Windows) -> Any:
 # fmt: off
 _max:    Op = unary("max_pool",      _max_forward,    lambda g, x, y, windows: _dropped(g, x, y, windows),
                     params=("windows",))
-_drop:   Op = unary("drop",          _drop_forward,   lambda g, chosen, windows: _pick(g, chosen, windows),
+_drop:   Op = unary("max_unpool",    _drop_forward,   lambda g, chosen, windows: _pick(g, chosen, windows),
                     params=("chosen", "windows"))
-_pick:   Op = unary("pick",          _pick_forward,   lambda g, chosen, windows: _drop(g, chosen, windows),
+_pick:   Op = unary("max_pick",      _pick_forward,   lambda g, chosen, windows: _drop(g, chosen, windows),
                     params=("chosen", "windows"))
 _gather: Op = unary("window_sum",    _gather_forward, lambda g, windows: _spread(g, windows),
                     params=("windows",), floating=True)
