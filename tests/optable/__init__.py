@@ -5,11 +5,14 @@ tried, and a strategy for more. There is a file a family, as in the package. `ME
 operator of a tensor is.
 """
 
+import tinygrad_lstm as tg
+
 from . import (
     activations,
     comparisons,
     convolution,
     creation,
+    dtypes,
     elementwise,
     indexing,
     linalg,
@@ -18,16 +21,21 @@ from . import (
     rearranging,
     reductions,
     shape,
+    special,
+    trigonometry,
 )
 from .core import *
 from .methods import METHODS
 
 FAMILIES = (
-    elementwise, comparisons, reductions, activations, linalg, convolution, pooling, shape, rearranging, indexing,
-    losses, creation,
+    elementwise, trigonometry, special, comparisons, dtypes, reductions, activations, linalg, convolution, pooling,
+    shape, rearranging, indexing, losses, creation,
 )  # fmt: skip
 
 ROWS = [row for family in FAMILIES for row in family.ROWS]
 
 RANDOM = {"dropout", "manual_seed", "rand", "randint", "randn"}
 """The ops whose results no reference foretells; they have tests of their own."""
+
+VOCABULARY = set(tg.ops.dtypes.__all__) - {"astype"}
+"""What is no op of arrays: element types, constants, and what is asked of them; they have tests of their own."""

@@ -1,4 +1,4 @@
-"""Arithmetic, powers, exponentials, choices."""
+"""Arithmetic, powers, exponentials, rounding, choices."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import tinygrad_lstm as tg
 from tinygrad_lstm import backend
 
 from .core import (
+    BINARY,
     MASK,
     SHAPES,
     Row,
@@ -22,8 +23,8 @@ from .core import (
     nonzero,
     one,
     positive,
+    several,
     shapes,
-    to_type,
     torch,
     unary,
 )
@@ -45,6 +46,12 @@ BOUNDS = Samples(
     st.builds(lambda shape, low: one(shape, low, low + 1), shapes(), st.floats(-2, 2)),
 )
 
+TRIPLES = Samples(
+    [several((), (), ()), several((3,), (), (3,)), several((2, 3), (3,), (2, 1)), several((0,), (1,), ())],
+    hnp.mutually_broadcastable_shapes(num_shapes=3, max_dims=3, max_side=3).map(lambda s: several(*s.input_shapes)),
+)
+WEIGHTS = Samples([Sample(((2, 3), (3,)), (weight,)) for weight in (0, 0.25, 0.5, 0.75, 1)])
+
 
 ROWS = [
     unary("positive", kinds="fi"),
@@ -52,6 +59,10 @@ ROWS = [
     unary("abs"),
     unary("sign", kinds="fi"),
     unary("floor"),
+    unary("ceil"),
+    unary("trunc"),
+    unary("round", kinds="fi"),
+    unary("signbit", floating=True, differentiable=False),
     unary("square"),
     unary("reciprocal", floating=True, domain=nonzero),
     unary("sqrt", floating=True, domain=positive),
@@ -59,13 +70,18 @@ ROWS = [
     unary("expm1", floating=True),
     unary("log", floating=True, domain=positive),
     unary("log1p", floating=True, domain=above_minus_one),
-    unary("sin", floating=True),
-    unary("cos", floating=True),
-    unary("tanh", floating=True),
+    unary("log2", floating=True, domain=positive),
+    unary("log10", floating=True, domain=positive),
     binary("add"),
     binary("subtract", kinds="fi"),
     binary("multiply"),
     binary("divide", floating=True, domain=nonzero),
+    Row("floor_divide", BINARY, np.floor_divide, lambda x, y: torch.div(x, y, rounding_mode="floor"), kinds="fi",
+        domain=nonzero),
+    binary("remainder", kinds="fi", domain=nonzero),
+    binary("copysign", floating=True, domain=nonzero),
+    binary("nextafter", floating=True, differentiable=False),
+    binary("logaddexp", floating=True),
     binary("maximum"),
     binary("minimum"),
     binary("pow", kinds="fi", domain=positive),
@@ -73,7 +89,7 @@ ROWS = [
         lambda x, y, mask: torch.where(torch.as_tensor(mask), x, y),
         lambda x, y, mask: tg.where(backend.to_device(mask), x, y)),
     Row("clip", BOUNDS, np.clip, lambda x, low, high: x.clamp(low, high), kinds="f"),
-    Row("astype", to_type("float32", "float64"), lambda x, dtype: x.astype(dtype),
-        lambda x, dtype: x.to(getattr(torch, dtype)), smooth=False),
-    Row("astype", to_type("int64", "int32", "bool"), lambda x, dtype: x.astype(dtype), differentiable=False),
+    Row("clip", TRIPLES, np.clip, lambda *xs: torch.clamp(*torch.broadcast_tensors(*xs)), kinds="fi"),
+    Row("lerp", TRIPLES, lambda x, y, w: x + w * (y - x), lambda x, y, w: torch.lerp(x, y, w), kinds="fi"),
+    Row("lerp", WEIGHTS, lambda x, y, w: x + w * (y - x), lambda x, y, w: torch.lerp(x, y, w), kinds="f"),
 ]  # fmt: skip

@@ -6,8 +6,10 @@ on the tape. Names follow the Python array API standard, and those it lacks foll
 
 from . import (
     activations,
+    comparisons,
     convolution,
     creation,
+    dtypes,
     elementwise,
     indexing,
     linalg,
@@ -16,10 +18,14 @@ from . import (
     rearranging,
     reductions,
     shape,
+    special,
+    trigonometry,
 )
 from .activations import *
+from .comparisons import *
 from .convolution import *
 from .creation import *
+from .dtypes import *
 from .elementwise import *
 from .indexing import *
 from .linalg import *
@@ -28,9 +34,12 @@ from .pooling import *
 from .rearranging import *
 from .reductions import *
 from .shape import *
+from .special import *
+from .trigonometry import *
 
 FAMILIES = (
-    creation, elementwise, reductions, shape, rearranging, indexing, linalg, convolution, pooling, activations, losses,
+    dtypes, creation, elementwise, trigonometry, special, comparisons, reductions, shape, rearranging, indexing,
+    linalg, convolution, pooling, activations, losses,
 )  # fmt: skip
 
 __all__ = [name for family in FAMILIES for name in family.__all__]

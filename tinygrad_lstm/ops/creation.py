@@ -1,17 +1,37 @@
-"""Creation: tensors from nothing, of constants, ranges and random numbers. The default type is float32."""
+"""Creation: tensors from nothing, of constants, ranges and random numbers, and from other libraries' arrays.
+
+The default type is float32. ``device`` is the backend's own, by the name that ``x.device`` has, or None.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from .. import backend
-from ..backend import xp
-from ..tensor import DType, Tensor, float32, wrap
+from ..backend import Array, Scalar, xp
+from ..primitive import sum_to, unary
+from ..tensor import DType, Tensor, float32, real_dtype, wrap
 
 __all__ = [
-    "arange", "eye", "full", "full_like", "linspace", "manual_seed", "ones", "ones_like", "rand", "randint", "randn",
-    "zeros", "zeros_like",
+    "arange", "empty", "empty_like", "eye", "from_dlpack", "full", "full_like", "linspace", "manual_seed", "meshgrid",
+    "one_hot", "ones", "ones_like", "rand", "randint", "randn", "zeros", "zeros_like",
 ]  # fmt: skip
+
+# fmt: off
+_empty_like = unary("empty_like", lambda x, to: xp.empty(x.shape, dtype=to),             params=("to",))
+_zeros_like = unary("zeros_like", lambda x, to: xp.zeros(x.shape, dtype=to),             params=("to",))
+_ones_like  = unary("ones_like",  lambda x, to: xp.ones(x.shape, dtype=to),              params=("to",))
+_full_like  = unary("full_like",  lambda x, value, to: xp.full(x.shape, value, dtype=to), params=("value", "to"))
+_one_hot    = unary("one_hot",    lambda x, n, to: (xp.expand_dims(x, -1) == xp.arange(n)).astype(to),
+                    params=("n", "to"))
+_meshgrid   = unary("meshgrid",   lambda x, axis, to: xp.broadcast_to(x.reshape(_along(axis, to)), to),
+                    lambda g, axis, shape: sum_to(g, _along(axis, g.shape)).reshape(shape), params=("axis", "to"))
+# fmt: on
+
+
+def _along(axis: int, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of a vector that lies along one axis of a grid."""
+    return tuple(n if i == axis else 1 for i, n in enumerate(shape))
 
 
 def _leaf(array: Any, requires_grad: bool) -> Tensor:
@@ -26,65 +46,284 @@ def _shape(given: tuple[Any, ...]) -> tuple[int, ...]:
     return given[0] if len(given) == 1 and isinstance(given[0], tuple) else given
 
 
-def zeros(shape: int | tuple[int, ...], *, dtype: DType = float32, requires_grad: bool = False) -> Tensor:
+def _type(op: str, dtype: DType, device: str | None, default: DType = float32) -> DType:
+    """Return the element type that was asked for, or the default, after a look at the device."""
+    backend.check_device(op, device)
+    return default if dtype is None else real_dtype(op, dtype)
+
+
+def _type_like(op: str, x: Any, dtype: DType, device: str | None) -> DType:
+    """Return the element type that was asked for, or that of ``x``."""
+    if not hasattr(x, "dtype"):
+        raise TypeError(f"{op}: got {x!r}, wanted a tensor or an array.")
+    return _type(op, dtype, device, x.dtype)
+
+
+def _number(op: str, value: Any, dtype: DType) -> Any:
+    """Return a number to fill with, or refuse one that is none or that the element type would cut off."""
+    value = value.item() if isinstance(value, Scalar) else value
+    if not isinstance(value, (bool, int, float)):
+        raise TypeError(f"{op}: got {value!r} to fill with, wanted a number.")
+    if isinstance(value, float) and dtype is not None and dtype.kind != "f":
+        raise TypeError(f"{op}: got {value} to fill {dtype} with, wanted a whole number or dtype=float32.")
+    return value
+
+
+def zeros(
+    shape: int | tuple[int, ...], *, dtype: DType = None, device: str | None = None, requires_grad: bool = False
+) -> Tensor:
     """Return a tensor of zeros.
 
     >>> zeros((2,))
     Tensor([0., 0.])
     """
-    return _leaf(xp.zeros(shape, dtype=dtype), requires_grad)
+    return _leaf(xp.zeros(shape, dtype=_type("zeros", dtype, device)), requires_grad)
 
 
-def ones(shape: int | tuple[int, ...], *, dtype: DType = float32, requires_grad: bool = False) -> Tensor:
+def ones(
+    shape: int | tuple[int, ...], *, dtype: DType = None, device: str | None = None, requires_grad: bool = False
+) -> Tensor:
     """Return a tensor of ones."""
-    return _leaf(xp.ones(shape, dtype=dtype), requires_grad)
+    return _leaf(xp.ones(shape, dtype=_type("ones", dtype, device)), requires_grad)
+
+
+def empty(shape: int | tuple[int, ...], *, dtype: DType = None, device: str | None = None) -> Tensor:
+    """Return a tensor of whatever was in memory, for the quickest way to a shape."""
+    return wrap(xp.empty(shape, dtype=_type("empty", dtype, device)), None)
 
 
 def full(
-    shape: int | tuple[int, ...], fill_value: float, *, dtype: DType = None, requires_grad: bool = False
+    shape: int | tuple[int, ...],
+    fill_value: float,
+    *,
+    dtype: DType = None,
+    device: str | None = None,
+    requires_grad: bool = False,
 ) -> Tensor:
-    """Return a tensor of one number; its type is that of the number, float32 for a float."""
-    if dtype is None and isinstance(fill_value, float):
-        dtype = float32
-    return _leaf(xp.full(shape, fill_value, dtype=dtype), requires_grad)
+    """Return a tensor of one number; its type is that of the number, float32 for a float.
+
+    Raises
+    ------
+    TypeError
+        If the number is no number, or a float for integers or bools.
+
+    Examples
+    --------
+    >>> full((2,), 7), full((2,), 0.5)
+    (Tensor([7, 7]), Tensor([0.5, 0.5]))
+    """
+    to = _type("full", dtype, device, None)
+    value = _number("full", fill_value, to)
+    if to is None and isinstance(value, float):
+        to = float32
+    return _leaf(xp.full(shape, value, dtype=to), requires_grad)
 
 
-def zeros_like(x: Tensor, /, *, dtype: DType = None) -> Tensor:
-    """Return zeros in the shape and type of another tensor."""
-    return wrap(xp.zeros(x.shape, dtype=dtype or x.dtype), None)
+def zeros_like(x: Tensor | Array, /, *, dtype: DType = None, device: str | None = None) -> Tensor:
+    """Return zeros in the shape and type of another tensor; they are a constant.
+
+    Like other ops, it and its kin return an array where they get one, which derivatives need.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.zeros_like(tg.asarray([1, 2]))
+    Tensor([0, 0])
+    """
+    return _zeros_like(x, _type_like("zeros_like", x, dtype, device))
 
 
-def ones_like(x: Tensor, /, *, dtype: DType = None) -> Tensor:
+def ones_like(x: Tensor | Array, /, *, dtype: DType = None, device: str | None = None) -> Tensor:
     """Return ones in the shape and type of another tensor."""
-    return wrap(xp.ones(x.shape, dtype=dtype or x.dtype), None)
+    return _ones_like(x, _type_like("ones_like", x, dtype, device))
 
 
-def full_like(x: Tensor, /, fill_value: float, *, dtype: DType = None) -> Tensor:
-    """Return one number in the shape and type of another tensor."""
-    return wrap(xp.full(x.shape, fill_value, dtype=dtype or x.dtype), None)
+def empty_like(x: Tensor | Array, /, *, dtype: DType = None, device: str | None = None) -> Tensor:
+    """Return whatever was in memory in the shape and type of another tensor."""
+    return _empty_like(x, _type_like("empty_like", x, dtype, device))
 
 
-def arange(start: float, /, stop: float | None = None, step: float = 1, *, dtype: DType = None) -> Tensor:
+def full_like(x: Tensor | Array, /, fill_value: float, *, dtype: DType = None, device: str | None = None) -> Tensor:
+    """Return one number in the shape and type of another tensor; a float wants a floating type, as in `full`."""
+    to = _type_like("full_like", x, dtype, device)
+    return _full_like(x, _number("full_like", fill_value, to), to)
+
+
+def arange(
+    start: float,
+    /,
+    stop: float | None = None,
+    step: float = 1,
+    *,
+    dtype: DType = None,
+    device: str | None = None,
+) -> Tensor:
     """Return the numbers from ``start`` (0 if only one bound is given) up to but not including ``stop``.
+
+    Of whole numbers they are int64, else float32.
 
     >>> arange(3)
     Tensor([0, 1, 2])
     """
+    to = _type("arange", dtype, device, None)
+    if step == 0:
+        raise ValueError("arange: got a step of 0, wanted one that leads from start to stop.")
     if stop is None:
         start, stop = 0, start
-    if dtype is None and any(isinstance(bound, float) for bound in (start, stop, step)):
-        dtype = float32
-    return wrap(xp.arange(start, stop, step, dtype=dtype), None)
+    if to is None and any(isinstance(bound, float) for bound in (start, stop, step)):
+        to = float32
+    return wrap(xp.arange(start, stop, step, dtype=to), None)
 
 
-def linspace(start: float, stop: float, /, num: int, *, dtype: DType = float32, endpoint: bool = True) -> Tensor:
-    """Return ``num`` numbers at equal distances from ``start`` to ``stop``."""
-    return wrap(xp.linspace(start, stop, num, endpoint=endpoint).astype(dtype), None)
+def linspace(
+    start: float,
+    stop: float,
+    /,
+    num: int,
+    *,
+    dtype: DType = None,
+    device: str | None = None,
+    endpoint: bool = True,
+) -> Tensor:
+    """Return ``num`` numbers at equal distances from ``start`` to ``stop``, which ``endpoint=False`` leaves out.
+
+    >>> linspace(0, 1, 5)
+    Tensor([0.  , 0.25, 0.5 , 0.75, 1.  ])
+    """
+    to = _type("linspace", dtype, device)
+    if num < 0:
+        raise ValueError(f"linspace: got num = {num}, wanted 0 or more.")
+    return wrap(xp.linspace(start, stop, num, endpoint=endpoint).astype(to), None)
 
 
-def eye(n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: DType = float32) -> Tensor:
+def eye(
+    n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: DType = None, device: str | None = None
+) -> Tensor:
     """Return a matrix with ones on its ``k``-th diagonal and zeros elsewhere."""
-    return wrap(xp.eye(n_rows, n_cols, k=k, dtype=dtype), None)
+    return wrap(xp.eye(n_rows, n_cols, k=k, dtype=_type("eye", dtype, device)), None)
+
+
+def meshgrid(*arrays: Tensor | Array, indexing: str = "xy") -> list[Tensor]:
+    """Return the coordinates of all points of a grid, which is given by the coordinates along each of its axes.
+
+    Parameters
+    ----------
+    *arrays
+        Tensors or arrays of one axis each, of lengths n1, n2, n3, …
+    indexing
+        ``"xy"`` for grids of shape (n2, n1, n3, …), the first array along the second axis, as a picture's columns are;
+        ``"ij"`` for grids of shape (n1, n2, n3, …).
+
+    Returns
+    -------
+    list of Tensor
+        A grid for each array, of its type. They are views: nothing is copied.
+
+    Raises
+    ------
+    ValueError
+        If an array has not one axis, or the indexing is another.
+
+    Examples
+    --------
+    >>> meshgrid(arange(3), arange(2))
+    [Tensor([[0, 1, 2],
+            [0, 1, 2]]), Tensor([[0, 0, 0],
+            [1, 1, 1]])]
+    """
+    if indexing not in ("xy", "ij"):
+        raise ValueError(f"meshgrid: got indexing={indexing!r}, wanted 'xy' or 'ij'.")
+    for x in arrays:
+        if not hasattr(x, "shape"):
+            raise TypeError(f"meshgrid: got {x!r}, wanted tensors or arrays.")
+        if len(x.shape) != 1:
+            raise ValueError(f"meshgrid: got shape {x.shape}, wanted arrays of one axis.")
+    order = list(range(len(arrays)))
+    if indexing == "xy":
+        order[:2] = order[1::-1]
+    shape = tuple(arrays[i].shape[0] for i in order)
+    return [_meshgrid(x, order.index(i), shape) for i, x in enumerate(arrays)]
+
+
+def one_hot(x: Tensor | Array, num_classes: int, *, dtype: DType = None) -> Tensor:
+    """Return a vector for each class: 1 at its index, 0 elsewhere.
+
+    Parameters
+    ----------
+    x
+        Integers from 0 to below ``num_classes``, of any shape.
+    num_classes
+        How many classes there are.
+    dtype
+        The element type of the vectors; int64 by default, as in PyTorch.
+
+    Returns
+    -------
+    Tensor
+        Of the shape of ``x`` and one axis more, of length ``num_classes``; a constant.
+
+    Raises
+    ------
+    IndexError
+        If an integer is no class. On a GPU, where to look would make the host wait, its vector is all 0 instead.
+    TypeError
+        If ``x`` has no integers.
+
+    Examples
+    --------
+    >>> import tinygrad_lstm as tg
+    >>> tg.one_hot(tg.asarray([2, 0]), 3)
+    Tensor([[0, 0, 1],
+            [1, 0, 0]])
+    """
+    to = _type("one_hot", dtype, None, xp.dtype("int64"))
+    if getattr(getattr(x, "dtype", None), "kind", None) not in ("i", "u"):
+        raise TypeError(f"one_hot: got {getattr(x, 'dtype', repr(x))}, wanted a tensor or an array of integers.")
+    if num_classes < 1:
+        raise ValueError(f"one_hot: got num_classes = {num_classes}, wanted 1 or more.")
+    if backend.name == "numpy":
+        data = x.data if type(x) is Tensor else x
+        wrong = data[(data < 0) | (data >= num_classes)]
+        if wrong.size > 0:
+            raise IndexError(f"one_hot: got {wrong[0]}, wanted classes from 0 to {num_classes - 1}.")
+    return _one_hot(x, num_classes, to)
+
+
+def from_dlpack(x: Any, /, *, device: str | None = None, copy: bool | None = None) -> Tensor:
+    """Return a tensor that shares the memory of another library's array, such as a tensor of PyTorch's.
+
+    Parameters
+    ----------
+    x
+        Anything with ``__dlpack__``, on the device of the backend.
+    device
+        The device: the backend's own, or None.
+    copy
+        True copies the data, instead of sharing it.
+
+    Raises
+    ------
+    BufferError
+        If the array cannot be shared: it is on another device, requires a gradient, or has elements of a strange type.
+    TypeError
+        If it is no array, or one of complex numbers.
+
+    Examples
+    --------
+    >>> import tinygrad_lstm as tg
+    >>> x = tg.zeros((2,)).data
+    >>> y = tg.from_dlpack(x)
+    >>> x[0] = 7
+    >>> y
+    Tensor([7., 0.])
+    """
+    backend.check_device("from_dlpack", device)
+    if not hasattr(x, "__dlpack__"):
+        raise TypeError(f"from_dlpack: got {x!r}, wanted an array with __dlpack__.")
+    try:
+        array = xp.from_dlpack(x)
+    except (BufferError, NotImplementedError, RuntimeError, TypeError) as error:
+        raise BufferError(f"from_dlpack: got an array that {backend.name} cannot share: {error}") from None
+    real_dtype("from_dlpack", array.dtype)
+    return wrap(xp.array(array) if copy else array, None)
 
 
 def manual_seed(seed: int) -> None:
@@ -92,14 +331,16 @@ def manual_seed(seed: int) -> None:
     backend.seed(seed)
 
 
-def rand(*shape: Any, dtype: DType = float32, requires_grad: bool = False) -> Tensor:
+def rand(*shape: Any, dtype: DType = None, requires_grad: bool = False) -> Tensor:
     """Return numbers spread evenly from 0 up to but not including 1; the shape is given as ints or as one tuple."""
-    return _leaf(backend.to_device(backend.rng.random(_shape(shape))).astype(dtype), requires_grad)
+    to = _type("rand", dtype, None)
+    return _leaf(backend.to_device(backend.rng.random(_shape(shape))).astype(to), requires_grad)
 
 
-def randn(*shape: Any, dtype: DType = float32, requires_grad: bool = False) -> Tensor:
+def randn(*shape: Any, dtype: DType = None, requires_grad: bool = False) -> Tensor:
     """Return numbers of the normal distribution, mean 0 and variance 1; the shape is given as ints or as one tuple."""
-    return _leaf(backend.to_device(backend.rng.standard_normal(_shape(shape))).astype(dtype), requires_grad)
+    to = _type("randn", dtype, None)
+    return _leaf(backend.to_device(backend.rng.standard_normal(_shape(shape))).astype(to), requires_grad)
 
 
 def randint(low: int, high: int, shape: tuple[int, ...]) -> Tensor:

@@ -1,76 +1,115 @@
-"""Element by element: arithmetic, exponentials, comparisons, choices.
+"""Element by element: arithmetic, powers, exponentials, rounding, choices.
 
 The tables read as mathematics: the forward function, then the derivative in each argument.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
 
-from ..backend import Array, Scalar, xp
+from ..backend import Array, Scalar, ndarray, xp
 from ..primitive import binary, unary
-from ..tensor import DType, Operand, Tensor, asarray, float32, method
+from ..tensor import Operand, Tensor, asarray, float32, method
+from .comparisons import isfinite, isinf
+from .creation import zeros_like
+from .dtypes import astype
 
 __all__ = [
-    "abs", "add", "astype", "clip", "cos", "divide", "equal", "exp", "expm1", "floor", "greater", "greater_equal",
-    "isfinite", "isinf", "isnan", "less", "less_equal", "log", "log1p", "logical_and", "logical_not", "logical_or",
-    "logical_xor", "maximum", "minimum", "multiply", "negative", "not_equal", "positive", "pow", "reciprocal", "sign",
-    "sin", "sqrt", "square", "subtract", "tanh", "where",
+    "abs", "add", "ceil", "clip", "copysign", "divide", "exp", "expm1", "floor", "floor_divide", "lerp", "log", "log1p",
+    "log2", "log10", "logaddexp", "maximum", "minimum", "multiply", "negative", "nextafter", "positive", "pow",
+    "reciprocal", "remainder", "round", "sign", "signbit", "sqrt", "square", "subtract", "trunc", "where",
 ]  # fmt: skip
 
+
+def _to_whole(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a rounding function that leaves integers and bools as they are, where CuPy's would make them floats."""
+    return lambda x: function(x) if isinstance(x, float) or getattr(x, "dtype", xp.dtype(int)).kind == "f" else x
+
+
 # fmt: off
-_positive   = unary("positive",   xp.positive,   lambda g: g)
-_negative   = unary("negative",   xp.negative,   lambda g: -g)
-_abs        = unary("abs",        xp.abs,        lambda g, x: g * sign(x))
-_sign       = unary("sign",       xp.sign,       lambda g: g * 0)
-_floor      = unary("floor",      xp.floor,      lambda g: g * 0)
-_square     = unary("square",     xp.square,     lambda g, x: g * (2 * x))
-_reciprocal = unary("reciprocal", xp.reciprocal, lambda g, y: -g * y * y,       floating=True)
-_sqrt       = unary("sqrt",       xp.sqrt,       lambda g, y: g / (2 * y),      floating=True)
-_exp        = unary("exp",        xp.exp,        lambda g, y: g * y,            floating=True)
-_expm1      = unary("expm1",      xp.expm1,      lambda g, y: g * (y + 1),      floating=True)
-_log        = unary("log",        xp.log,        lambda g, x: g / x,            floating=True)
-_log1p      = unary("log1p",      xp.log1p,      lambda g, x: g / (1 + x),      floating=True)
-_sin        = unary("sin",        xp.sin,        lambda g, x: g * cos(x),       floating=True)
-_cos        = unary("cos",        xp.cos,        lambda g, x: -g * sin(x),      floating=True)
-_tanh       = unary("tanh",       xp.tanh,       lambda g, y: g - g * y * y,    floating=True)
+_positive   = unary("positive",   xp.positive,         lambda g: g)
+_negative   = unary("negative",   xp.negative,         lambda g: -g)
+_abs        = unary("abs",        xp.abs,              lambda g, x: g * sign(x))
+_sign       = unary("sign",       xp.sign,             lambda g: zeros_like(g))
+_ceil       = unary("ceil",       _to_whole(xp.ceil),  lambda g: zeros_like(g))
+_floor      = unary("floor",      _to_whole(xp.floor), lambda g: zeros_like(g))
+_round      = unary("round",      _to_whole(xp.rint),  lambda g: zeros_like(g))
+_trunc      = unary("trunc",      _to_whole(xp.trunc), lambda g: zeros_like(g))
+_square     = unary("square",     xp.square,           lambda g, x: g * (2 * x))
+_reciprocal = unary("reciprocal", xp.reciprocal,       lambda g, y: -g * y * y,              floating=True)
+_sqrt       = unary("sqrt",       xp.sqrt,             lambda g, y: g / (2 * y),             floating=True)
+_exp        = unary("exp",        xp.exp,              lambda g, y: g * y,                   floating=True)
+_expm1      = unary("expm1",      xp.expm1,            lambda g, y: g * (y + 1),             floating=True)
+_log        = unary("log",        xp.log,              lambda g, x: g / x,                   floating=True)
+_log1p      = unary("log1p",      xp.log1p,            lambda g, x: g / (1 + x),             floating=True)
+_log2       = unary("log2",       xp.log2,             lambda g, x: g / (x * math.log(2)),   floating=True)
+_log10      = unary("log10",      xp.log10,            lambda g, x: g / (x * math.log(10)),  floating=True)
+_signbit    = unary("signbit",    xp.signbit,          floating=True)
 
 _add      = binary("add",      xp.add,      lambda g: g,          lambda g: g,               broadcasts=True)
 _subtract = binary("subtract", xp.subtract, lambda g: g,          lambda g: -g,              broadcasts=True)
 _multiply = binary("multiply", xp.multiply, lambda g, x2: g * x2, lambda g, x1: g * x1,      broadcasts=True)
 _divide   = binary("divide",   xp.divide,   lambda g, x2: g / x2, lambda g, x2, y: -g * y / x2,
                    broadcasts=True, floating=True)
+_floor_divide = binary("floor_divide", xp.floor_divide, lambda g: zeros_like(g), lambda g: zeros_like(g),
+                       broadcasts=True)
+_remainder = binary("remainder", xp.remainder, lambda g: g, lambda g, x1, x2: -g * _floor_divide(x1, x2),
+                    broadcasts=True)
 _maximum  = binary("maximum",  xp.maximum,  lambda g, x1, x2: _winner(g, x1, x2), lambda g, x1, x2: _winner(g, x2, x1),
                    broadcasts=True)
 _minimum  = binary("minimum",  xp.minimum,  lambda g, x1, x2: _winner(g, x2, x1), lambda g, x1, x2: _winner(g, x1, x2),
                    broadcasts=True)
-_power    = binary("pow",      xp.power,
-                   lambda g, x1, x2: g * x2 * x1 ** where(x2 == 0, 1, x2 - 1),
-                   lambda g, x1, y: g * y * log(where(x1 == 0, 1, x1)),
-                   broadcasts=True)
+_raised   = binary("clip",     xp.maximum,  lambda g, x1, x2: where(x1 >= x2, g, 0),
+                   lambda g, x1, x2: where(x1 < x2, g, 0), broadcasts=True)
+_lowered  = binary("clip",     xp.minimum,  lambda g, x1, x2: where(x1 <= x2, g, 0),
+                   lambda g, x1, x2: where(x1 > x2, g, 0), broadcasts=True)
+_copysign = binary("copysign", xp.copysign, lambda g, x1, y: g * (sign(x1) * sign(y)), lambda g: zeros_like(g),
+                   broadcasts=True, floating=True)
+_power    = binary("pow",      xp.power,    lambda g, x1, x2: _slope_in_base(g, x1, x2),
+                   lambda g, x1, x2, y: _slope_in_exponent(g, x1, x2, y), broadcasts=True)
+_logaddexp = binary("logaddexp", xp.logaddexp, lambda g, x1, x2: _share(g, x1, x2), lambda g, x1, x2: _share(g, x2, x1),
+                    broadcasts=True, floating=True)
+_nextafter = binary("nextafter", xp.nextafter, floating=True)
 _where    = binary("where",    lambda x1, x2, condition: xp.where(condition, x1, x2),
                    lambda g, condition: where(condition, g, 0), lambda g, condition: where(condition, 0, g),
                    params=("condition",), broadcasts=True)
 
-_integer_power = unary("pow",    lambda x, n: x ** n, lambda g, x, n: g * (n * x ** (n - 1) if n else 0), params=("n",))
-_clip          = unary("clip",   lambda x, low, high: xp.clip(x, low, high),
-                       lambda g, x, y: where(x == y, g, 0), params=("low", "high"))
-_astype        = unary("astype", lambda x, to: x.astype(to), lambda g, dtype: g.astype(dtype), params=("to",))
-
-_equal, _not_equal      = binary("equal", xp.equal), binary("not_equal", xp.not_equal)
-_less, _less_equal      = binary("less", xp.less), binary("less_equal", xp.less_equal)
-_greater                = binary("greater", xp.greater)
-_greater_equal          = binary("greater_equal", xp.greater_equal)
-_and, _or               = binary("logical_and", xp.logical_and), binary("logical_or", xp.logical_or)
-_xor, _not              = binary("logical_xor", xp.logical_xor), unary("logical_not", xp.logical_not)
-_isnan, _isinf          = unary("isnan", xp.isnan), unary("isinf", xp.isinf)
-_isfinite               = unary("isfinite", xp.isfinite)
+_fixed_power = unary("pow",  lambda x, n: x ** n, lambda g, x, n: g * (n * x ** (n - 1)) if n else zeros_like(g),
+                     params=("n",))
+_clip        = unary("clip", lambda x, low, high: xp.clip(x, low, high), lambda g, x, y: where(x == y, g, 0),
+                     params=("low", "high"))
 # fmt: on
 
 
 def _winner(g: Any, x: Any, other: Any) -> Any:
-    """Return ``g`` where ``x`` is the greater, half of it where both are equal (as PyTorch shares it), else 0."""
-    return where(x == other, g / 2, where(x > other, g, 0))
+    """Return ``g`` where ``x`` is the greater, half of it where both are equal, else 0.
+
+    Both get the whole where one of them is NaN: all of this is as in PyTorch.
+    """
+    return where(x == other, g / 2, where(x < other, 0, g))
+
+
+def _slope_in_base(g: Any, x1: Any, x2: Any) -> Any:
+    """Return ``g * x2 * x1 ** (x2 - 1)``: to the power 0 that is 0, even of 0 and NaN, as in PyTorch."""
+    lost = (x2 == 0) & ~isfinite(1 / x1)
+    return where(lost, 0, g * x2 * x1 ** where(lost, 1, x2 - 1))
+
+
+def _slope_in_exponent(g: Any, x1: Any, x2: Any, y: Any) -> Any:
+    """Return ``g * y * log(x1)``: of the base 0 that is 0, unless the power is infinite, as in PyTorch."""
+    flat = (x1 == 0) & (x2 >= 0)
+    return where(flat, 0, g * y * log(where(flat, 1, x1)))
+
+
+def _share(g: Any, x: Any, other: Any) -> Any:
+    """Return ``g * exp(x) / (exp(x) + exp(other))``; of two equal infinities neither gets anything.
+
+    In this form nothing overflows and no digits cancel, at any order of derivative.
+    """
+    lost = isinf(x) & (x == other)
+    return where(lost, 0, g * exp(-logaddexp(0, where(lost, 0, other - x))))
 
 
 @method("__add__", reflected="__radd__")
@@ -93,20 +132,66 @@ def multiply(x1: Operand, x2: Operand, /) -> Tensor:
 
 @method("__truediv__", reflected="__rtruediv__")
 def divide(x1: Operand, x2: Operand, /) -> Tensor:
-    """Return ``x1 / x2``; integers are divided as float32."""
+    """Return ``x1 / x2``; integers are divided as float32.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.asarray([1, 3]) / 2
+    Tensor([0.5, 1.5])
+    """
     return _divide(x1, x2)
+
+
+@method("__floordiv__", reflected="__rfloordiv__")
+def floor_divide(x1: Operand, x2: Operand, /) -> Tensor:
+    """Return ``x1 // x2``: the quotient, rounded down as in Python; its derivatives are 0.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.asarray([7, -7]) // 2
+    Tensor([ 3, -4])
+    """
+    return _floor_divide(x1, x2)
+
+
+@method("__mod__", reflected="__rmod__")
+def remainder(x1: Operand, x2: Operand, /) -> Tensor:
+    """Return ``x1 % x2``: what `floor_divide` leaves, of the sign of ``x2`` as in Python.
+
+    The derivative in ``x1`` is 1 and that in ``x2`` is ``-(x1 // x2)``, at the jumps too, as in PyTorch.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.asarray([7, -7]) % 3
+    Tensor([1, 2])
+    """
+    return _remainder(x1, x2)
 
 
 @method("__pow__", reflected="__rpow__")
 def pow(x1: Operand, x2: Operand, /) -> Tensor:
     """Return ``x1 ** x2``.
 
-    The slope in ``x1`` is 0 where the exponent is 0, and the slope in ``x2`` is 0 where the base is 0, as in PyTorch.
+    The slope in ``x1`` is 0 where the exponent is 0, and the slope in ``x2`` is 0 where the base is 0 and the exponent
+    is not negative, as in PyTorch. So are the second derivatives there, where PyTorch has NaN; in ``x1`` they are right
+    at 0 for every exponent.
+
+    Raises
+    ------
+    ValueError
+        If integers are raised to a negative whole number.
+
+    Examples
+    --------
+    >>> import tinygrad_lstm as tg
+    >>> x = tg.asarray([0.0, 3.0], requires_grad=True)
+    >>> tg.grad((x**2).sum(), [x])
+    (Tensor([0., 6.]),)
     """
     if isinstance(x2, Scalar):
         x2 = x2.item()
     if isinstance(x2, (int, float)):
-        return _integer_power(_floating_beside(x1, x2), x2)
+        x1 = _floating_beside(x1, x2)
+        if x2 < 0 and hasattr(x1, "dtype") and x1.dtype.kind != "f":
+            raise ValueError(f"pow: got {x1.dtype} to the power {x2}, wanted floating point for a negative power.")
+        return _fixed_power(x1, x2)
     if type(x2) is Tensor and isinstance(x1, (int, float, Scalar)):
         base = x1.item() if isinstance(x1, Scalar) else x1
         x1 = asarray(base, dtype=_floating_beside(x2, base).dtype)
@@ -120,18 +205,87 @@ def _floating_beside(x: Any, *numbers: Any) -> Any:
 
 
 def maximum(x1: Operand, x2: Operand, /) -> Tensor:
-    """Return the greater of the two, element by element; equal ones share the gradient evenly, as in PyTorch."""
+    """Return the greater of the two, element by element, and NaN if either is NaN.
+
+    Equal ones share the gradient evenly, as in PyTorch.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.maximum(tg.asarray([1.0, 4.0]), tg.asarray([3.0, 2.0]))
+    Tensor([3., 4.])
+    """
     return _maximum(x1, x2)
 
 
 def minimum(x1: Operand, x2: Operand, /) -> Tensor:
-    """Return the smaller of the two, element by element; equal ones share the gradient evenly, as in PyTorch."""
+    """Return the smaller of the two, element by element, and NaN if either is NaN.
+
+    Equal ones share the gradient evenly, as in PyTorch.
+    """
     return _minimum(x1, x2)
 
 
-def where(condition: Tensor | Array, x1: Operand, x2: Operand, /) -> Tensor:
+@method("clip")
+def clip(x: Tensor | Array, /, min: Operand | None = None, max: Operand | None = None) -> Tensor:
+    """Return ``x`` with everything below ``min`` or above ``max`` set to that bound.
+
+    Parameters
+    ----------
+    x
+        A tensor or an array.
+    min, max
+        The bounds: numbers, or tensors and arrays that broadcast against ``x``; None for no bound. Where ``min`` is the
+        greater, the result is ``max``.
+
+    Returns
+    -------
+    Tensor
+        ``x`` gets the gradient where it is within the bounds, the bounds included; elsewhere the bound gets it that is
+        the result. That is as in PyTorch, which however gives nothing to ``min`` where both bounds are equal.
+
+    Examples
+    --------
+    >>> import tinygrad_lstm as tg
+    >>> x = tg.asarray([-2.0, 0.5, 3.0])
+    >>> tg.clip(x, 0, 1), x.clip(max=tg.asarray([0.0, 1.0, 2.0]))
+    (Tensor([0. , 0.5, 1. ]), Tensor([-2. ,  0.5,  2. ]))
+    """
+    min, max = (bound.item() if isinstance(bound, Scalar) else bound for bound in (min, max))
+    if min is None and max is None:
+        return x
+    if all(bound is None or isinstance(bound, (int, float)) for bound in (min, max)):
+        return _clip(_floating_beside(x, min, max), min, max)
+    raised = x if min is None else _raised(x, min)
+    return raised if max is None else _lowered(raised, max)
+
+
+def where(condition: Tensor | Array | bool, x1: Operand, x2: Operand, /) -> Tensor:
     """Return ``x1`` where the condition holds and ``x2`` elsewhere.
 
+    Parameters
+    ----------
+    condition
+        A bool, or a tensor or an array of bools, which broadcasts.
+    x1, x2
+        Tensors, arrays or numbers.
+
+    Returns
+    -------
+    Tensor
+        The gradient of what was not chosen is 0, whatever stands there.
+
+    Raises
+    ------
+    TypeError
+        If the condition is of another type.
+
+    Notes
+    -----
+    As in PyTorch and JAX, that 0 does not help where the derivative further back is infinite or NaN: 0 times infinity
+    is NaN. ``where(x > 0, log(x), 0)`` has the gradient 0/0 at 0. The remedy is to choose twice, so that the function
+    never sees what is not meant for it: ``where(x > 0, log(where(x > 0, x, 1)), 0)``.
+
+    Examples
+    --------
     >>> import tinygrad_lstm as tg
     >>> x = tg.asarray([-1.0, 2.0])
     >>> tg.where(x > 0, x, 0.0)
@@ -141,24 +295,25 @@ def where(condition: Tensor | Array, x1: Operand, x2: Operand, /) -> Tensor:
         condition = condition.data
         if type(x1) is not Tensor and type(x2) is not Tensor:
             x1 = asarray(x1)
+    elif isinstance(condition, (bool, Scalar)):
+        condition = xp.asarray(condition)
+    if type(condition) is not ndarray or condition.dtype.kind != "b":
+        got = condition.dtype if hasattr(condition, "dtype") else f"{condition!r} as condition"
+        raise TypeError(f"where: got {got}, wanted a bool, or a tensor or an array of bools.")
     return _where(x1, x2, condition)
 
 
-def clip(x: Tensor | Array, /, min: float | None = None, max: float | None = None) -> Tensor:
-    """Return ``x`` with everything below ``min`` or above ``max`` set to that bound.
+def lerp(start: Operand, end: Operand, weight: Operand) -> Tensor:
+    """Return ``start + weight * (end - start)``, the way from one to the other: at 0 and 1 they are met exactly.
 
-    The gradient passes where ``x`` is within the bounds, the bounds included, as in PyTorch.
+    >>> import tinygrad_lstm as tg
+    >>> tg.lerp(tg.asarray([0.0, 10.0]), tg.asarray([1.0, 20.0]), 0.25)
+    Tensor([ 0.25, 12.5 ])
     """
-    return _clip(_floating_beside(x, min, max), min, max)
-
-
-@method("astype")
-def astype(x: Tensor | Array, dtype: DType, /) -> Tensor:
-    """Return ``x`` with elements of another type; between floating types the gradient is cast back."""
-    if x.dtype == dtype:
-        return x
-    to = xp.dtype(dtype)
-    return _astype(x if to.kind == "f" or type(x) is not Tensor else x.detach(), to)
+    way = subtract(end, start)
+    if isinstance(weight, (int, float)):
+        return add(start, multiply(weight, way)) if weight < 0.5 else subtract(end, multiply(1 - weight, way))
+    return where(weight < 0.5, start + weight * way, end - (1 - weight) * way)
 
 
 @method("__pos__")
@@ -184,9 +339,62 @@ def sign(x: Tensor | Array, /) -> Tensor:
     return _sign(x)
 
 
+def signbit(x: Tensor | Array, /) -> Tensor:
+    """Return whether the sign is a minus, which -0.0 has too.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.signbit(tg.asarray([-1.0, -0.0, 0.0]))
+    Tensor([ True,  True, False])
+    """
+    return _signbit(x)
+
+
+def copysign(x1: Operand, x2: Operand, /) -> Tensor:
+    """Return ``x1`` with the sign of ``x2``, also of -0.0.
+
+    The derivative in ``x1`` is 1 or -1 by whether the sign was kept, and 0 at 0; that in ``x2`` is 0; as in PyTorch.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.copysign(tg.asarray([1.0, -2.0]), -0.0)
+    Tensor([-1., -2.])
+    """
+    return _copysign(x1, x2)
+
+
+def nextafter(x1: Operand, x2: Operand, /) -> Tensor:
+    """Return the number next to ``x1`` on the way to ``x2``; it is a constant.
+
+    >>> import tinygrad_lstm as tg
+    >>> (tg.nextafter(tg.asarray(1.0), 2) - 1).item() == tg.finfo("float32").eps
+    True
+    """
+    return _nextafter(x1, x2)
+
+
+def ceil(x: Tensor | Array, /) -> Tensor:
+    """Return the smallest whole number that is not below ``x``; the derivative is 0."""
+    return _ceil(x)
+
+
 def floor(x: Tensor | Array, /) -> Tensor:
     """Return the greatest whole number that is not above ``x``; the derivative is 0."""
     return _floor(x)
+
+
+def trunc(x: Tensor | Array, /) -> Tensor:
+    """Return the whole number next to ``x`` on the way to 0; the derivative is 0."""
+    return _trunc(x)
+
+
+@method("round")
+def round(x: Tensor | Array, /) -> Tensor:
+    """Return the whole number closest to ``x``, the even one of two; the derivative is 0.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.round(tg.asarray([0.5, 1.5, 2.4]))
+    Tensor([0., 2., 2.])
+    """
+    return _round(x)
 
 
 def square(x: Tensor | Array, /) -> Tensor:
@@ -224,96 +432,23 @@ def log1p(x: Tensor | Array, /) -> Tensor:
     return _log1p(x)
 
 
-def sin(x: Tensor | Array, /) -> Tensor:
-    """Return the sine of an angle in radians."""
-    return _sin(x)
+def log2(x: Tensor | Array, /) -> Tensor:
+    """Return the logarithm to the base 2."""
+    return _log2(x)
 
 
-def cos(x: Tensor | Array, /) -> Tensor:
-    """Return the cosine of an angle in radians."""
-    return _cos(x)
+def log10(x: Tensor | Array, /) -> Tensor:
+    """Return the logarithm to the base 10."""
+    return _log10(x)
 
 
-def tanh(x: Tensor | Array, /) -> Tensor:
-    """Return the hyperbolic tangent.
+def logaddexp(x1: Operand, x2: Operand, /) -> Tensor:
+    """Return ``log(exp(x1) + exp(x2))``, computed so that nothing overflows.
+
+    Where both are -inf, or both inf, the derivatives of every order are 0; PyTorch has NaN there.
 
     >>> import tinygrad_lstm as tg
-    >>> tg.tanh(tg.asarray([0.0, 1.0]))
-    Tensor([0.       , 0.7615942])
+    >>> tg.logaddexp(tg.asarray([1000.0, -tg.inf]), tg.asarray([1000.0, -tg.inf]))
+    Tensor([1000.6932,      -inf])
     """
-    return _tanh(x)
-
-
-@method("__eq__")
-def equal(x1: Operand, x2: Operand, /) -> Tensor:
-    """Return whether the elements are equal."""
-    return _equal(x1, x2)
-
-
-@method("__ne__")
-def not_equal(x1: Operand, x2: Operand, /) -> Tensor:
-    """Return whether the elements differ."""
-    return _not_equal(x1, x2)
-
-
-@method("__lt__")
-def less(x1: Operand, x2: Operand, /) -> Tensor:
-    """Return whether the first is smaller."""
-    return _less(x1, x2)
-
-
-@method("__le__")
-def less_equal(x1: Operand, x2: Operand, /) -> Tensor:
-    """Return whether the first is smaller or equal."""
-    return _less_equal(x1, x2)
-
-
-@method("__gt__")
-def greater(x1: Operand, x2: Operand, /) -> Tensor:
-    """Return whether the first is greater."""
-    return _greater(x1, x2)
-
-
-@method("__ge__")
-def greater_equal(x1: Operand, x2: Operand, /) -> Tensor:
-    """Return whether the first is greater or equal."""
-    return _greater_equal(x1, x2)
-
-
-@method("__and__", reflected="__rand__")
-def logical_and(x1: Operand, x2: Operand, /) -> Tensor:
-    """Return whether both are true."""
-    return _and(x1, x2)
-
-
-@method("__or__", reflected="__ror__")
-def logical_or(x1: Operand, x2: Operand, /) -> Tensor:
-    """Return whether either is true."""
-    return _or(x1, x2)
-
-
-@method("__xor__", reflected="__rxor__")
-def logical_xor(x1: Operand, x2: Operand, /) -> Tensor:
-    """Return whether exactly one is true."""
-    return _xor(x1, x2)
-
-
-@method("__invert__")
-def logical_not(x: Tensor | Array, /) -> Tensor:
-    """Return whether the elements are false."""
-    return _not(x)
-
-
-def isnan(x: Tensor | Array, /) -> Tensor:
-    """Return whether the elements are not a number."""
-    return _isnan(x)
-
-
-def isinf(x: Tensor | Array, /) -> Tensor:
-    """Return whether the elements are infinite."""
-    return _isinf(x)
-
-
-def isfinite(x: Tensor | Array, /) -> Tensor:
-    """Return whether the elements are neither infinite nor not a number."""
-    return _isfinite(x)
+    return _logaddexp(x1, x2)

@@ -32,11 +32,11 @@ SAME_AS_NUMPY = """
 CREATION = "arange empty eye full identity linspace ones tri zeros"
 
 ELEMENTWISE = """
-    abs absolute add arctan arctan2 bitwise_and bitwise_or bitwise_xor ceil cos cosh divide equal exp exp2 expm1 floor
-    floor_divide fmax fmin greater greater_equal hypot invert isfinite isinf isnan left_shift less less_equal log log10
-    log1p log2 logaddexp logical_and logical_not logical_or logical_xor matmul maximum minimum multiply negative
-    not_equal positive power reciprocal remainder right_shift rint sign sin sinh sqrt square subtract tan tanh
-    true_divide trunc
+    abs absolute add arccos arccosh arcsin arcsinh arctan arctan2 arctanh bitwise_and bitwise_or bitwise_xor ceil
+    copysign cos cosh divide equal exp exp2 expm1 floor floor_divide fmax fmin greater greater_equal hypot invert
+    isfinite isinf isnan left_shift less less_equal log log10 log1p log2 logaddexp logical_and logical_not
+    logical_or logical_xor matmul maximum minimum multiply negative nextafter not_equal positive power reciprocal
+    remainder right_shift rint sign signbit sin sinh sqrt square subtract tan tanh true_divide trunc
 """
 
 ON_ARRAY = """
@@ -70,6 +70,9 @@ OPTIONS = {"axis", "axes", "ddof", "dtype", "k", "keepdims", "kind", "minlength"
 
 SCALARS = (bool, int, float, complex, numpy.number, numpy.bool_)
 """What CuPy computes with beside its own arrays."""
+
+CUDA = 2
+"""The type of the device in DLPack's terms; the host's is 1."""
 
 ATOMIC = ("int32", "uint32", "uint64", "float16", "float32", "float64")
 """The element types that CuPy can add into a place named twice."""
@@ -109,6 +112,12 @@ class ndarray:
 
     def __reduce__(self) -> Any:
         return asarray, (self.get(),)
+
+    def __dlpack__(self, **options: Any) -> ndarray:
+        return self[...]  # in place of a capsule: nobody but `from_dlpack` here can open it
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return CUDA, 0
 
     def get(self) -> numpy.ndarray[Any, Any]:
         return self._host.copy()
@@ -183,6 +192,15 @@ def asnumpy(a: Any) -> numpy.ndarray[Any, Any]:
     return a.get() if type(a) is ndarray else numpy.asarray(a)
 
 
+def from_dlpack(array: Any) -> ndarray:
+    """Return an array that shares the memory of another one on the device."""
+    if array.__dlpack_device__()[0] != CUDA:
+        raise TypeError(
+            "CPU arrays cannot be directly imported to CuPy. Use `cupy.array(numpy.from_dlpack(input))` instead."
+        )
+    return array.__dlpack__()
+
+
 def result_type(*arrays_and_dtypes: Any) -> numpy.dtype[Any]:
     """Return the element type to which all are promoted."""
     return numpy.result_type(*(x.dtype if type(x) is ndarray else x for x in arrays_and_dtypes))
@@ -201,6 +219,11 @@ def stack(tup: Any, axis: int = 0) -> ndarray:
 def where(condition: ndarray, x: Any, y: Any) -> ndarray:
     """Return elements of one or the other; these two may be numbers, the condition may not."""
     return _computed(numpy.where, *_arrays([condition]), _operand(x), _operand(y))
+
+
+def may_share_memory(a: ndarray, b: ndarray) -> bool:
+    """Tell whether the memory of two arrays overlaps."""
+    return numpy.may_share_memory(*_arrays([a, b]))
 
 
 def einsum(subscripts: str, *operands: ndarray) -> ndarray:
@@ -262,7 +285,7 @@ def _index(index: Any, shape: tuple[int, ...]) -> tuple[Any, ...]:
     axis = 0
     for i, part in enumerate(parts):
         if isinstance(part, numpy.ndarray) and part.dtype.kind in "iu" and axis < len(shape) and shape[axis] > 0:
-            parts[i] = part % shape[axis]
+            parts[i] = part.astype("int64") % shape[axis]
         axis += left_over if part is Ellipsis else _axes_taken(part)
     return tuple(parts)
 
