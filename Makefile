@@ -3,7 +3,7 @@ PYTHON ?= python3
 RUN := .venv/bin/python -m
 STANDIN := PYTHONPATH=tests/standin TINYGRAD_LSTM_BACKEND=cupy
 
-.PHONY: demo test lint types doctest coverage pictures bench clean
+.PHONY: demo test lint types doctest coverage conformance pictures bench clean
 
 demo: .venv/installed-draw  ## train on real text, draw the model, say where everything is
 	$(RUN) tinygrad_lstm demo
@@ -27,11 +27,17 @@ coverage: .venv/installed-test
 	$(RUN) coverage run -m pytest
 	$(RUN) coverage report --show-missing
 
+conformance: .venv/installed-test  ## the array API standard's own suite, of which SUITE is a clone with its submodules
+	cd $(SUITE) && PYTHONPATH=$(CURDIR) ARRAY_API_TESTS_MODULE=tinygrad_lstm ARRAY_API_TESTS_VERSION=2024.12 \
+		ARRAY_API_TESTS_SKIP_DTYPES=complex64,complex128 $(CURDIR)/$(RUN) pytest array_api_tests \
+		--xfails-file $(CURDIR)/tests/array-api-xfails.txt --disable-extension linalg fft --disable-deadline -W ignore -q
+
 pictures: .venv/installed-test  ## the pictures of README and docs
 	$(RUN) docs.pictures
 
 bench: .venv/installed-test .venv/installed-peers  ## ours against PyTorch, in turn
 	$(RUN) benchmarks.composed_lstm
+	$(RUN) benchmarks.op_overhead
 	$(RUN) benchmarks.import_time
 
 .venv/installed-%: pyproject.toml

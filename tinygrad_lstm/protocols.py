@@ -84,13 +84,16 @@ def _as_numpy(self: Tensor, dtype: Any = None, copy: bool | None = None) -> Any:
 
 
 @method("__dlpack__")
-def _export(self: Tensor, **options: Any) -> Any:
+def _export(
+    self: Tensor, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: bool | None = None
+) -> Any:
     """Return the elements as a DLPack capsule, which shares their memory."""
     if self.node is not None:
         raise RuntimeError(
             "dlpack: got a tensor that requires a gradient, which another library cannot carry; detach() it."
         )
-    return self.data.__dlpack__(**options)
+    asked = {"stream": stream, "max_version": max_version, "dl_device": dl_device, "copy": copy}
+    return self.data.__dlpack__(**{name: value for name, value in asked.items() if value is not None})
 
 
 @method("__dlpack_device__")
