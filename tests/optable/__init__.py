@@ -10,6 +10,7 @@ import tinygrad_lstm as tg
 from . import (
     activations,
     comparisons,
+    contractions,
     convolution,
     creation,
     dtypes,
@@ -28,8 +29,8 @@ from .core import *
 from .methods import METHODS
 
 FAMILIES = (
-    elementwise, trigonometry, special, comparisons, dtypes, reductions, activations, linalg, convolution, pooling,
-    shape, rearranging, indexing, losses, creation,
+    elementwise, trigonometry, special, comparisons, dtypes, reductions, activations, linalg, contractions, convolution,
+    pooling, shape, rearranging, indexing, losses, creation,
 )  # fmt: skip
 
 ROWS = [row for family in FAMILIES for row in family.ROWS]

@@ -32,7 +32,7 @@ def _takes(draw: Any) -> Sample:
     (shape,), (axis,) = sample.shapes, sample.settings
     n = shape[axis]
     sides = hnp.array_shapes(min_dims=0, max_dims=2, min_side=0)
-    index = draw(hnp.arrays("int64", sides, elements=st.integers(-n, n - 1)))
+    index = draw(hnp.arrays(st.sampled_from(["int64", "int8"]), sides, elements=st.integers(-n, n - 1)))
     return Sample((shape,), (index, axis))
 
 
@@ -56,6 +56,35 @@ def _getitems(draw: Any) -> Sample:
     return Sample((shape,), (draw(st.one_of(kinds)),))
 
 
+@st.composite
+def _mixed_parts(draw: Any, n: int, width: int) -> Any:
+    """Draw a part of an index of an axis: an integer, a slice, or an array, or a mask, of one or so many places."""
+    kind = draw(st.sampled_from(["int", "slice", "array", "mask"])) if n else "slice"
+    if kind == "int":
+        return draw(st.integers(-n, n - 1))
+    if kind == "slice":
+        return draw(st.slices(n))
+    if kind == "array":
+        sides = draw(st.sampled_from([(), (1,), (width,), (2, 1)]))
+        return draw(hnp.arrays(st.sampled_from(["int64", "int8", "uint16"]), sides, elements=st.integers(0, n - 1)))
+    places = draw(st.permutations(range(n)))[: width if n >= width else 1]
+    return np.isin(np.arange(n), places)
+
+
+@st.composite
+def _mixtures(draw: Any) -> Sample:
+    """Draw an array and an index with a part of any kind for each axis, and more parts between them."""
+    shape = draw(shapes())
+    width = draw(st.integers(1, 3))
+    parts = [draw(_mixed_parts(n, width)) for n in shape]
+    if draw(st.booleans()):
+        del parts[draw(st.integers(0, len(parts))) :]
+        parts.insert(draw(st.integers(0, len(parts))), None)
+    if draw(st.booleans()):
+        parts.insert(draw(st.integers(0, len(parts))), draw(st.sampled_from([np.True_, True, np.asarray(True)])))
+    return one(shape, tuple(parts))
+
+
 ROWS_OF_3 = np.asarray([2, 0, 2, -1])
 ALL_ROWS = slice(None)
 SPLITS = Samples([one((6,), 3, 0), one((2, 5), [2, 0, 3], 1), one((4, 2), [4], -2)], _splits())
@@ -64,7 +93,7 @@ TAKES = Samples(
     [
         one((3,), ROWS_OF_3, 0),
         one((2, 3), ROWS_OF_3[:, None], 1),
-        one((2, 3), ROWS_OF_3[1], 0),
+        one((2, 3), np.asarray(-2), 0),
         one((3,), ROWS_OF_3[:0], -1),
     ],
     _takes(),
@@ -86,8 +115,13 @@ INDICES = Samples(
         one((3, 2), ROWS_OF_3), one((3, 3), np.asarray([[0, 1], [1, 1]])), one((2, 3), (1, ROWS_OF_3)),
         one((4, 3), (slice(1, 3), ROWS_OF_3)), one((3, 3), (ROWS_OF_3, ROWS_OF_3[::-1])), one((2, 3), (ALL_ROWS, MASK)),
         one((3, 2, 4), (ROWS_OF_3, ALL_ROWS, ROWS_OF_3)), one((3, 3), (ROWS_OF_3[:2], MASK)), one((3,), MASK),
+        one((2, 3), np.ones((2, 3), bool)), one((2, 3, 2), np.asarray([[True, False, True], [False, True, True]])),
+        one((200,), np.asarray([-1, 5, 5], "int8")), one((3,), np.asarray([2, 2], "uint8")), one((3,), np.int16(1)),
+        one((3,), []), one((3,), [True, False, True]), one((3, 2), ([[0], [1]], [0, 1])), one((), True),
+        one((), np.False_), one((2, 3), (True, 1)), one((2, 3), (np.asarray(1), slice(None, None, -1))),
+        one((2, 3), (np.asarray(True), np.asarray([1]), ROWS_OF_3)),
     ],
-    _getitems(),
+    st.one_of(_getitems(), _mixtures()),
 )  # fmt: skip
 
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 import tinygrad_lstm as tg
 
-from .core import Row, Sample, Samples, axes, joined, one, shapes, torch, with_length
+from .core import Row, Sample, Samples, axes, joined, one, several, shapes, torch, with_length
 
 
 @st.composite
@@ -55,6 +56,15 @@ def _stacks(draw: Any) -> Sample:
     return Sample((shape,) * draw(st.integers(1, 3)), (draw(axes(len(shape) + 1)),))
 
 
+@st.composite
+def _moves(draw: Any) -> Sample:
+    """Draw a shape, some of its axes, and places for them."""
+    shape = draw(shapes())
+    sources, places = draw(st.permutations(range(len(shape)))), draw(st.permutations(range(len(shape))))
+    moved = draw(st.integers(0, len(shape)))
+    return one(shape, tuple(sources[:moved]), tuple(place - len(shape) for place in places[:moved]))
+
+
 RESHAPES = Samples(
     [one((), (1, 1)), one((2, 3), -1), one((2, 3), (3, -1)), one((0, 2), (2, 0, 5))],
     _reshapes(),
@@ -72,6 +82,11 @@ PERMUTATIONS = Samples(
     [one((), ()), one((2, 3), (1, 0)), one((2, 3, 4), (-1, 0, 1))],
     shapes().flatmap(lambda shape: st.permutations(range(len(shape))).map(lambda to: one(shape, tuple(to)))),
 )
+MOVES = Samples([one((2, 3, 4), 0, -1), one((2, 3, 4), (0, 1), (-1, 0)), one((2,), -1, 0), one((), (), ())], _moves())
+COMMON = Samples(
+    [several(()), several((2, 1), (3,), ()), several((0, 1), (1, 2)), several((2, 3), (2, 3))],
+    hnp.mutually_broadcastable_shapes(num_shapes=3, max_dims=3, max_side=3).map(lambda s: several(*s.input_shapes)),
+)
 MATRICES = Samples([one((2, 3)), one((5, 2, 3)), one((0, 3))], shapes(min_dims=2).map(one))
 CONCATS = Samples(
     [Sample(((2,), (3,)), (0,)), Sample(((2, 3), (2, 0), (2, 1)), (-1,)), Sample(((2, 3), (4,), ()), (None,))],
@@ -85,6 +100,8 @@ ROWS = [
     Row("expand_dims", EXPANSIONS, np.expand_dims, lambda x, axis: x.unsqueeze(axis)),
     Row("squeeze", SQUEEZES, np.squeeze, lambda x, axis: x.squeeze(axis)),
     Row("broadcast_to", BROADCASTS, np.broadcast_to, lambda x, to: x.broadcast_to(to)),
+    Row("broadcast_arrays", COMMON, np.broadcast_arrays, lambda *xs: torch.broadcast_tensors(*xs)),
+    Row("moveaxis", MOVES, np.moveaxis, lambda x, source, destination: x.moveaxis(source, destination)),
     Row("permute_dims", PERMUTATIONS, np.transpose, lambda x, to: x.permute(to)),
     Row("matrix_transpose", MATRICES, lambda x: np.swapaxes(x, -1, -2), lambda x: x.mT),
     Row("concat", CONCATS, joined(np.concatenate), None, joined(tg.concat)),

@@ -7,6 +7,7 @@ on the tape. Names follow the Python array API standard, and those it lacks foll
 from . import (
     activations,
     comparisons,
+    contractions,
     convolution,
     creation,
     dtypes,
@@ -23,6 +24,7 @@ from . import (
 )
 from .activations import *
 from .comparisons import *
+from .contractions import *
 from .convolution import *
 from .creation import *
 from .dtypes import *
@@ -39,7 +41,7 @@ from .trigonometry import *
 
 FAMILIES = (
     dtypes, creation, elementwise, trigonometry, special, comparisons, reductions, shape, rearranging, indexing,
-    linalg, convolution, pooling, activations, losses,
+    linalg, contractions, convolution, pooling, activations, losses,
 )  # fmt: skip
 
 __all__ = [name for family in FAMILIES for name in family.__all__]

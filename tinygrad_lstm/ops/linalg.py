@@ -7,15 +7,16 @@ the sweep multiplies all of them at once, stacked: one large product for T small
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from ..backend import Array, xp
 from ..primitive import binary, sum_to, ternary, variadic
 from ..sweep import Deferred
 from ..tensor import Tensor, method
-from .shape import expand_dims, matrix_transpose
+from .shape import common_shape, counted_axes, expand_dims, matrix_transpose, moveaxis, permute_dims, reshape, shape_of
 
-__all__ = ["linear", "matmul"]
+__all__ = ["linear", "matmul", "outer", "tensordot", "vecdot"]
 
 STACKED = 1 << 24
 """How many elements of factors are stacked before they are multiplied; it bounds the memory of the copies."""
@@ -119,6 +120,9 @@ _matmul = binary("matmul", _matmul_forward, _left_slope, _right_slope)
 _linear = binary("linear", _linear_forward, lambda g, x2: g @ x2, lambda g, x1: Outer(_rows(g), _rows(x1)))
 _affine = ternary("linear", _affine_forward,
                   lambda g, x2: g @ x2, lambda g, x1: Outer(_rows(g), _rows(x1)), lambda g, shape: sum_to(g, shape))
+_outer  = binary("outer", lambda x1, x2: x1[:, None] * x2, lambda g, x2: g @ x2, lambda g, x1: x1 @ g)
+_vecdot = binary("vecdot", lambda x1, x2: xp.einsum("...i,...i->...", x1, x2),
+                 lambda g, x2: expand_dims(g, -1) * x2, lambda g, x1: expand_dims(g, -1) * x1, broadcasts=True)
 _products = variadic("products", _sum_of_products,
                      lambda g, xs: [b @ g.T for b in xs[len(xs) // 2 :]] + [a @ g for a in xs[: len(xs) // 2]])
 # fmt: on
@@ -171,3 +175,128 @@ def linear(x: Tensor | Array, weight: Tensor | Array, bias: Tensor | Array | Non
     except ValueError:
         shapes = f"{x.shape}, {weight.shape}" + ("" if bias is None else f", {bias.shape}")
         raise ValueError(f"linear: got x, weight and bias of shapes {shapes}, wanted (..., n), (m, n), (m,).") from None
+
+
+def outer(x1: Tensor | Array, x2: Tensor | Array, /) -> Tensor:
+    """Return the products of each element of one vector with each of another.
+
+    Parameters
+    ----------
+    x1
+        Shape (n,).
+    x2
+        Shape (m,).
+
+    Returns
+    -------
+    Tensor
+        Shape (n, m).
+
+    Raises
+    ------
+    ValueError
+        If they are no vectors.
+
+    Examples
+    --------
+    >>> import tinygrad_lstm as tg
+    >>> tg.outer(tg.asarray([1, 2]), tg.asarray([1, 10, 100]))
+    Tensor([[  1,  10, 100],
+            [  2,  20, 200]])
+    """
+    shapes = shape_of("outer", x1), shape_of("outer", x2)
+    if any(len(shape) != 1 for shape in shapes):
+        raise ValueError(f"outer: got shapes {shapes[0]} and {shapes[1]}, wanted two vectors.")
+    return _outer(x1, x2)
+
+
+def vecdot(x1: Tensor | Array, x2: Tensor | Array, /, *, axis: int = -1) -> Tensor:
+    """Return the dot products of vectors.
+
+    Parameters
+    ----------
+    x1, x2
+        The vectors, as long as each other; the other axes broadcast.
+    axis
+        The axis of the vectors in both, counted from the end; where both have as many axes, it may be counted from the
+        start too.
+
+    Raises
+    ------
+    ValueError
+        If the vectors are not as long as each other, the other axes do not broadcast, or there is no such axis.
+
+    Examples
+    --------
+    >>> import tinygrad_lstm as tg
+    >>> tg.vecdot(tg.asarray([[1, 2], [3, 4]]), tg.asarray([1, 1]))
+    Tensor([3, 7])
+    """
+    shape1, shape2 = shape_of("vecdot", x1), shape_of("vecdot", x2)
+    if axis >= 0 and len(shape1) != len(shape2):
+        raise ValueError(f"vecdot: got axis {axis} for shapes {shape1} and {shape2}, wanted it counted from the end.")
+    (axis1,), (axis2,) = counted_axes("vecdot", axis, len(shape1)), counted_axes("vecdot", axis, len(shape2))
+    if shape1[axis1] != shape2[axis2]:
+        raise ValueError(f"vecdot: got shapes {shape1} and {shape2}, wanted axis {axis} as long in both.")
+    if axis1 != len(shape1) - 1:
+        x1, x2 = moveaxis(x1, axis1, -1), moveaxis(x2, axis2, -1)
+    common_shape("vecdot", [x1.shape, x2.shape])
+    return _vecdot(x1, x2)
+
+
+def tensordot(
+    x1: Tensor | Array, x2: Tensor | Array, /, *, axes: int | tuple[Sequence[int], Sequence[int]] = 2
+) -> Tensor:
+    """Return the sums of products over some axes of both; the other axes stand side by side in the result.
+
+    Parameters
+    ----------
+    x1, x2
+        Any shapes.
+    axes
+        How many axes to sum over, the last ones of ``x1`` and the first ones of ``x2``; or the axes of each, in pairs.
+
+    Raises
+    ------
+    ValueError
+        If there are no such axes, or they are not as long in both.
+
+    Examples
+    --------
+    >>> import tinygrad_lstm as tg
+    >>> tg.tensordot(tg.ones((2, 3, 4)), tg.ones((5, 4, 3)), axes=((1, 2), (2, 1))).shape
+    (2, 5)
+    """
+    shape1, shape2 = shape_of("tensordot", x1), shape_of("tensordot", x2)
+    axes1, axes2 = _axes_summed(axes, len(shape1), len(shape2))
+    if [shape1[a] for a in axes1] != [shape2[a] for a in axes2]:
+        raise ValueError(
+            f"tensordot: got shapes {shape1} and {shape2}, wanted the axes {axes1} of the first as long as the axes "
+            f"{axes2} of the second."
+        )
+    rows = [a for a in range(len(shape1)) if a not in axes1]
+    columns = [a for a in range(len(shape2)) if a not in axes2]
+    summed = math.prod(shape1[a] for a in axes1)
+    left = reshape(_in_order(x1, (*rows, *axes1)), (math.prod(shape1[a] for a in rows), summed))
+    right = reshape(_in_order(x2, (*axes2, *columns)), (summed, math.prod(shape2[a] for a in columns)))
+    return reshape(matmul(left, right), (*(shape1[a] for a in rows), *(shape2[a] for a in columns)))
+
+
+def _axes_summed(axes: Any, ndim1: int, ndim2: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the axes of either factor over which `tensordot` sums."""
+    if isinstance(axes, int):
+        if not 0 <= axes <= min(ndim1, ndim2):
+            raise ValueError(
+                f"tensordot: got axes={axes} for arrays of {ndim1} and {ndim2} axes, wanted as many in both."
+            )
+        return tuple(range(ndim1 - axes, ndim1)), tuple(range(axes))
+    try:
+        first, second = axes
+    except (TypeError, ValueError):
+        raise ValueError(f"tensordot: got axes={axes!r}, wanted a number of axes or the axes of each.") from None
+    return counted_axes("tensordot", first, ndim1), counted_axes("tensordot", second, ndim2)
+
+
+def _in_order(x: Any, order: tuple[int, ...]) -> Any:
+    """Return an array with its axes in an order, itself if that is the order they have."""
+    return x if order == tuple(range(len(order))) else permute_dims(x, order)
