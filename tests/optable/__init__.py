@@ -21,6 +21,7 @@ from . import (
     pooling,
     rearranging,
     reductions,
+    rounding,
     shape,
     special,
     trigonometry,
@@ -29,8 +30,8 @@ from .core import *
 from .methods import METHODS
 
 FAMILIES = (
-    elementwise, trigonometry, special, comparisons, dtypes, reductions, activations, linalg, contractions, convolution,
-    pooling, shape, rearranging, indexing, losses, creation,
+    elementwise, rounding, trigonometry, special, comparisons, dtypes, reductions, activations, linalg,
+    contractions, convolution, pooling, shape, rearranging, indexing, losses, creation,
 )  # fmt: skip
 
 ROWS = [row for family in FAMILIES for row in family.ROWS]

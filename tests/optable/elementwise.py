@@ -1,4 +1,4 @@
-"""Arithmetic, powers, exponentials, rounding, choices."""
+"""Arithmetic, powers, exponentials, choices."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import tinygrad_lstm as tg
 from tinygrad_lstm import backend
 
 from .core import (
-    BINARY,
     MASK,
     SHAPES,
     Row,
@@ -58,11 +57,6 @@ ROWS = [
     unary("negative", kinds="fi"),
     unary("abs"),
     unary("sign", kinds="fi"),
-    unary("floor"),
-    unary("ceil"),
-    unary("trunc"),
-    unary("round", kinds="fi"),
-    unary("signbit", floating=True, differentiable=False),
     unary("square"),
     unary("reciprocal", floating=True, domain=nonzero),
     unary("sqrt", floating=True, domain=positive),
@@ -76,11 +70,6 @@ ROWS = [
     binary("subtract", kinds="fi"),
     binary("multiply"),
     binary("divide", floating=True, domain=nonzero),
-    Row("floor_divide", BINARY, np.floor_divide, lambda x, y: torch.div(x, y, rounding_mode="floor"), kinds="fi",
-        domain=nonzero),
-    binary("remainder", kinds="fi", domain=nonzero),
-    binary("copysign", floating=True, domain=nonzero),
-    binary("nextafter", floating=True, differentiable=False),
     binary("logaddexp", floating=True),
     binary("maximum"),
     binary("minimum"),

@@ -18,6 +18,7 @@ from . import (
     pooling,
     rearranging,
     reductions,
+    rounding,
     shape,
     special,
     trigonometry,
@@ -35,13 +36,14 @@ from .losses import *
 from .pooling import *
 from .rearranging import *
 from .reductions import *
+from .rounding import *
 from .shape import *
 from .special import *
 from .trigonometry import *
 
 FAMILIES = (
-    dtypes, creation, elementwise, trigonometry, special, comparisons, reductions, shape, rearranging, indexing,
-    linalg, contractions, convolution, pooling, activations, losses,
+    dtypes, creation, elementwise, rounding, trigonometry, special, comparisons, reductions, shape, rearranging,
+    indexing, linalg, contractions, convolution, pooling, activations, losses,
 )  # fmt: skip
 
 __all__ = [name for family in FAMILIES for name in family.__all__]

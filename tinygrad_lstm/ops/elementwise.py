@@ -1,4 +1,4 @@
-"""Element by element: arithmetic, powers, exponentials, rounding, choices.
+"""Element by element: arithmetic, powers, exponentials, choices.
 
 The tables read as mathematics: the forward function, then the derivative in each argument.
 """
@@ -6,7 +6,6 @@ The tables read as mathematics: the forward function, then the derivative in eac
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 from ..backend import Array, Scalar, ndarray, xp
@@ -17,46 +16,30 @@ from .creation import zeros_like
 from .dtypes import astype
 
 __all__ = [
-    "abs", "add", "ceil", "clip", "copysign", "divide", "exp", "expm1", "floor", "floor_divide", "lerp", "log", "log1p",
-    "log2", "log10", "logaddexp", "maximum", "minimum", "multiply", "negative", "nextafter", "positive", "pow",
-    "reciprocal", "remainder", "round", "sign", "signbit", "sqrt", "square", "subtract", "trunc", "where",
+    "abs", "add", "clip", "divide", "exp", "expm1", "lerp", "log", "log1p", "log2", "log10", "logaddexp", "maximum",
+    "minimum", "multiply", "negative", "positive", "pow", "reciprocal", "sign", "sqrt", "square", "subtract", "where",
 ]  # fmt: skip
 
-
-def _to_whole(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a rounding function that leaves integers and bools as they are, where CuPy's would make them floats."""
-    return lambda x: function(x) if isinstance(x, float) or getattr(x, "dtype", xp.dtype(int)).kind == "f" else x
-
-
 # fmt: off
-_positive   = unary("positive",   xp.positive,         lambda g: g)
-_negative   = unary("negative",   xp.negative,         lambda g: -g)
-_abs        = unary("abs",        xp.abs,              lambda g, x: g * sign(x))
-_sign       = unary("sign",       xp.sign,             lambda g: zeros_like(g))
-_ceil       = unary("ceil",       _to_whole(xp.ceil),  lambda g: zeros_like(g))
-_floor      = unary("floor",      _to_whole(xp.floor), lambda g: zeros_like(g))
-_round      = unary("round",      _to_whole(xp.rint),  lambda g: zeros_like(g))
-_trunc      = unary("trunc",      _to_whole(xp.trunc), lambda g: zeros_like(g))
-_square     = unary("square",     xp.square,           lambda g, x: g * (2 * x))
-_reciprocal = unary("reciprocal", xp.reciprocal,       lambda g, y: -g * y * y,              floating=True)
-_sqrt       = unary("sqrt",       xp.sqrt,             lambda g, y: g / (2 * y),             floating=True)
-_exp        = unary("exp",        xp.exp,              lambda g, y: g * y,                   floating=True)
-_expm1      = unary("expm1",      xp.expm1,            lambda g, y: g * (y + 1),             floating=True)
-_log        = unary("log",        xp.log,              lambda g, x: g / x,                   floating=True)
-_log1p      = unary("log1p",      xp.log1p,            lambda g, x: g / (1 + x),             floating=True)
-_log2       = unary("log2",       xp.log2,             lambda g, x: g / (x * math.log(2)),   floating=True)
-_log10      = unary("log10",      xp.log10,            lambda g, x: g / (x * math.log(10)),  floating=True)
-_signbit    = unary("signbit",    xp.signbit,          floating=True)
+_positive   = unary("positive",   xp.positive,   lambda g: g)
+_negative   = unary("negative",   xp.negative,   lambda g: -g)
+_abs        = unary("abs",        xp.abs,        lambda g, x: g * sign(x))
+_sign       = unary("sign",       xp.sign,       lambda g: zeros_like(g))
+_square     = unary("square",     xp.square,     lambda g, x: g * (2 * x))
+_reciprocal = unary("reciprocal", xp.reciprocal, lambda g, y: -g * y * y,              floating=True)
+_sqrt       = unary("sqrt",       xp.sqrt,       lambda g, y: g / (2 * y),             floating=True)
+_exp        = unary("exp",        xp.exp,        lambda g, y: g * y,                   floating=True)
+_expm1      = unary("expm1",      xp.expm1,      lambda g, y: g * (y + 1),             floating=True)
+_log        = unary("log",        xp.log,        lambda g, x: g / x,                   floating=True)
+_log1p      = unary("log1p",      xp.log1p,      lambda g, x: g / (1 + x),             floating=True)
+_log2       = unary("log2",       xp.log2,       lambda g, x: g / (x * math.log(2)),   floating=True)
+_log10      = unary("log10",      xp.log10,      lambda g, x: g / (x * math.log(10)),  floating=True)
 
 _add      = binary("add",      xp.add,      lambda g: g,          lambda g: g,               broadcasts=True)
 _subtract = binary("subtract", xp.subtract, lambda g: g,          lambda g: -g,              broadcasts=True)
 _multiply = binary("multiply", xp.multiply, lambda g, x2: g * x2, lambda g, x1: g * x1,      broadcasts=True)
 _divide   = binary("divide",   xp.divide,   lambda g, x2: g / x2, lambda g, x2, y: -g * y / x2,
                    broadcasts=True, floating=True)
-_floor_divide = binary("floor_divide", xp.floor_divide, lambda g: zeros_like(g), lambda g: zeros_like(g),
-                       broadcasts=True)
-_remainder = binary("remainder", xp.remainder, lambda g: g, lambda g, x1, x2: -g * _floor_divide(x1, x2),
-                    broadcasts=True)
 _maximum  = binary("maximum",  xp.maximum,  lambda g, x1, x2: _winner(g, x1, x2), lambda g, x1, x2: _winner(g, x2, x1),
                    broadcasts=True)
 _minimum  = binary("minimum",  xp.minimum,  lambda g, x1, x2: _winner(g, x2, x1), lambda g, x1, x2: _winner(g, x1, x2),
@@ -65,13 +48,10 @@ _raised   = binary("clip",     xp.maximum,  lambda g, x1, x2: where(x1 >= x2, g,
                    lambda g, x1, x2: where(x1 < x2, g, 0), broadcasts=True)
 _lowered  = binary("clip",     xp.minimum,  lambda g, x1, x2: where(x1 <= x2, g, 0),
                    lambda g, x1, x2: where(x1 > x2, g, 0), broadcasts=True)
-_copysign = binary("copysign", xp.copysign, lambda g, x1, y: g * (sign(x1) * sign(y)), lambda g: zeros_like(g),
-                   broadcasts=True, floating=True)
 _power    = binary("pow",      xp.power,    lambda g, x1, x2: _slope_in_base(g, x1, x2),
                    lambda g, x1, x2, y: _slope_in_exponent(g, x1, x2, y), broadcasts=True)
 _logaddexp = binary("logaddexp", xp.logaddexp, lambda g, x1, x2: _share(g, x1, x2), lambda g, x1, x2: _share(g, x2, x1),
                     broadcasts=True, floating=True)
-_nextafter = binary("nextafter", xp.nextafter, floating=True)
 _where    = binary("where",    lambda x1, x2, condition: xp.where(condition, x1, x2),
                    lambda g, condition: where(condition, g, 0), lambda g, condition: where(condition, 0, g),
                    params=("condition",), broadcasts=True)
@@ -141,30 +121,6 @@ def divide(x1: Operand, x2: Operand, /) -> Tensor:
     return _divide(x1, x2)
 
 
-@method("__floordiv__", reflected="__rfloordiv__")
-def floor_divide(x1: Operand, x2: Operand, /) -> Tensor:
-    """Return ``x1 // x2``: the quotient, rounded down as in Python; its derivatives are 0.
-
-    >>> import tinygrad_lstm as tg
-    >>> tg.asarray([7, -7]) // 2
-    Tensor([ 3, -4])
-    """
-    return _floor_divide(x1, x2)
-
-
-@method("__mod__", reflected="__rmod__")
-def remainder(x1: Operand, x2: Operand, /) -> Tensor:
-    """Return ``x1 % x2``: what `floor_divide` leaves, of the sign of ``x2`` as in Python.
-
-    The derivative in ``x1`` is 1 and that in ``x2`` is ``-(x1 // x2)``, at the jumps too, as in PyTorch.
-
-    >>> import tinygrad_lstm as tg
-    >>> tg.asarray([7, -7]) % 3
-    Tensor([1, 2])
-    """
-    return _remainder(x1, x2)
-
-
 @method("__pow__", reflected="__rpow__")
 def pow(x1: Operand, x2: Operand, /) -> Tensor:
     """Return ``x1 ** x2``.
@@ -189,7 +145,7 @@ def pow(x1: Operand, x2: Operand, /) -> Tensor:
         x2 = x2.item()
     if isinstance(x2, (int, float)):
         x1 = _floating_beside(x1, x2)
-        if x2 < 0 and hasattr(x1, "dtype") and x1.dtype.kind != "f":
+        if isinstance(x2, int) and x2 < 0 and hasattr(x1, "dtype") and x1.dtype.kind != "f":
             raise ValueError(f"pow: got {x1.dtype} to the power {x2}, wanted floating point for a negative power.")
         return _fixed_power(x1, x2)
     if type(x2) is Tensor and isinstance(x1, (int, float, Scalar)):
@@ -337,64 +293,6 @@ def abs(x: Tensor | Array, /) -> Tensor:
 def sign(x: Tensor | Array, /) -> Tensor:
     """Return -1, 0 or 1 by the sign; the derivative is 0."""
     return _sign(x)
-
-
-def signbit(x: Tensor | Array, /) -> Tensor:
-    """Return whether the sign is a minus, which -0.0 has too.
-
-    >>> import tinygrad_lstm as tg
-    >>> tg.signbit(tg.asarray([-1.0, -0.0, 0.0]))
-    Tensor([ True,  True, False])
-    """
-    return _signbit(x)
-
-
-def copysign(x1: Operand, x2: Operand, /) -> Tensor:
-    """Return ``x1`` with the sign of ``x2``, also of -0.0.
-
-    The derivative in ``x1`` is 1 or -1 by whether the sign was kept, and 0 at 0; that in ``x2`` is 0; as in PyTorch.
-
-    >>> import tinygrad_lstm as tg
-    >>> tg.copysign(tg.asarray([1.0, -2.0]), -0.0)
-    Tensor([-1., -2.])
-    """
-    return _copysign(x1, x2)
-
-
-def nextafter(x1: Operand, x2: Operand, /) -> Tensor:
-    """Return the number next to ``x1`` on the way to ``x2``; it is a constant.
-
-    >>> import tinygrad_lstm as tg
-    >>> (tg.nextafter(tg.asarray(1.0), 2) - 1).item() == tg.finfo("float32").eps
-    True
-    """
-    return _nextafter(x1, x2)
-
-
-def ceil(x: Tensor | Array, /) -> Tensor:
-    """Return the smallest whole number that is not below ``x``; the derivative is 0."""
-    return _ceil(x)
-
-
-def floor(x: Tensor | Array, /) -> Tensor:
-    """Return the greatest whole number that is not above ``x``; the derivative is 0."""
-    return _floor(x)
-
-
-def trunc(x: Tensor | Array, /) -> Tensor:
-    """Return the whole number next to ``x`` on the way to 0; the derivative is 0."""
-    return _trunc(x)
-
-
-@method("round")
-def round(x: Tensor | Array, /) -> Tensor:
-    """Return the whole number closest to ``x``, the even one of two; the derivative is 0.
-
-    >>> import tinygrad_lstm as tg
-    >>> tg.round(tg.asarray([0.5, 1.5, 2.4]))
-    Tensor([0., 2., 2.])
-    """
-    return _round(x)
 
 
 def square(x: Tensor | Array, /) -> Tensor:
