@@ -95,8 +95,6 @@ SPECIAL = [float("nan"), float("inf"), -float("inf"), 0.0, -0.0, 1e30, -1e30, 10
 @rows(lambda row: row.samples in (optable.UNARY, optable.BINARY))
 def test_special_values(row: Row) -> None:
     grid = np.meshgrid(*[np.asarray(SPECIAL, "float32")] * len(row.samples.corners[0].shapes))
-    if row.name == "sigmoid":  # the naive reference overflows on the way to the right answer
-        grid = [np.clip(grid[0], -80, 80)]
     assert_same([row.op(*map(tg.asarray, grid))], row.reference(grid))
 
 
