@@ -13,11 +13,13 @@ from . import (
     contractions,
     convolution,
     creation,
+    ctc,
     dtypes,
     elementwise,
     indexing,
     linalg,
     losses,
+    normalization,
     pooling,
     rearranging,
     reductions,
@@ -30,8 +32,8 @@ from .core import *
 from .methods import METHODS
 
 FAMILIES = (
-    elementwise, rounding, trigonometry, special, comparisons, dtypes, reductions, activations, linalg,
-    contractions, convolution, pooling, shape, rearranging, indexing, losses, creation,
+    elementwise, rounding, trigonometry, special, comparisons, dtypes, reductions, activations,
+    normalization, linalg, contractions, convolution, pooling, shape, rearranging, indexing, losses, ctc, creation,
 )  # fmt: skip
 
 ROWS = [row for family in FAMILIES for row in family.ROWS]

@@ -10,11 +10,13 @@ from . import (
     contractions,
     convolution,
     creation,
+    ctc,
     dtypes,
     elementwise,
     indexing,
     linalg,
     losses,
+    normalization,
     pooling,
     rearranging,
     reductions,
@@ -28,11 +30,13 @@ from .comparisons import *
 from .contractions import *
 from .convolution import *
 from .creation import *
+from .ctc import *
 from .dtypes import *
 from .elementwise import *
 from .indexing import *
 from .linalg import *
 from .losses import *
+from .normalization import *
 from .pooling import *
 from .rearranging import *
 from .reductions import *
@@ -43,7 +47,8 @@ from .trigonometry import *
 
 FAMILIES = (
     dtypes, creation, elementwise, rounding, trigonometry, special, comparisons, reductions, shape, rearranging,
-    indexing, linalg, contractions, convolution, pooling, activations, losses,
+    indexing, linalg, contractions, convolution, pooling, activations, normalization,
+    losses, ctc,
 )  # fmt: skip
 
 __all__ = [name for family in FAMILIES for name in family.__all__]
