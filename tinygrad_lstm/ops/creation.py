@@ -18,9 +18,9 @@ __all__ = [
 ]  # fmt: skip
 
 # fmt: off
-_empty_like = unary("empty_like", lambda x, to: xp.empty(x.shape, dtype=to),             params=("to",))
-_zeros_like = unary("zeros_like", lambda x, to: xp.zeros(x.shape, dtype=to),             params=("to",))
-_ones_like  = unary("ones_like",  lambda x, to: xp.ones(x.shape, dtype=to),              params=("to",))
+_empty_like = unary("empty_like", lambda x, to: xp.empty(x.shape, dtype=to),              params=("to",))
+_zeros_like = unary("zeros_like", lambda x, to: xp.zeros(x.shape, dtype=to),              params=("to",))
+_ones_like  = unary("ones_like",  lambda x, to: xp.ones(x.shape, dtype=to),               params=("to",))
 _full_like  = unary("full_like",  lambda x, value, to: xp.full(x.shape, value, dtype=to), params=("value", "to"))
 _one_hot    = unary("one_hot",    lambda x, n, to: (xp.expand_dims(x, -1) == xp.arange(n)).astype(to),
                     params=("n", "to"))
@@ -275,8 +275,8 @@ def one_hot(x: Tensor | Array, num_classes: int, *, dtype: DType = None) -> Tens
             [1, 0, 0]])
     """
     to = _type("one_hot", dtype, None, xp.dtype("int64"))
-    if getattr(getattr(x, "dtype", None), "kind", None) not in ("i", "u"):
-        raise TypeError(f"one_hot: got {getattr(x, 'dtype', repr(x))}, wanted a tensor or an array of integers.")
+    if not hasattr(x, "dtype") or x.dtype.kind not in "iu":
+        raise TypeError(f"one_hot: got {getattr(x, 'dtype', x)}, wanted a tensor or an array of integers.")
     if num_classes < 1:
         raise ValueError(f"one_hot: got num_classes = {num_classes}, wanted 1 or more.")
     if backend.name == "numpy":

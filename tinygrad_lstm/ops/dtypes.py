@@ -134,11 +134,10 @@ def common_dtype(op: str, arrays_and_dtypes: tuple[Any, ...]) -> DType:
 
 def _dtype_of(op: str, x: Any) -> DType:
     """Return the element type of a tensor or an array, or the one that is meant."""
-    if isinstance(x, (str, type, xp.dtype)):
-        return real_dtype(op, x)
-    if not hasattr(x, "dtype"):
+    is_type = isinstance(x, (str, type, xp.dtype))
+    if not is_type and not hasattr(x, "dtype"):
         raise TypeError(f"{op}: got {x!r}, wanted a tensor, an array, a dtype or a number.")
-    return x.dtype
+    return real_dtype(op, x if is_type else x.dtype)
 
 
 def can_cast(from_: Tensor | Array | DType, to: DType, /) -> builtins.bool:
