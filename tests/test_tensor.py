@@ -795,7 +795,7 @@ def test_floating_point_is_not_assigned_to_integers() -> None:
     [
         (lambda: tg.ones((2, 3)) + tg.ones((4,)), r"add: got shape \(2, 3\) and \(4,\)"),
         (lambda: tg.ones((2,), requires_grad=True) * tg.ones((4,)), r"multiply: got shape \(2,\) and \(4,\)"),
-        (lambda: tg.sum(tg.ones((2, 3)), axis=5), r"sum: got shape \(2, 3\): axis 5"),
+        (lambda: tg.sum(tg.ones((2, 3)), axis=5), "sum: got axis 5, wanted one of 2 axes"),
         (lambda: tg.broadcast_to(tg.ones((2,)), (3,)), r"broadcast_to: got shape \(2,\)"),
     ],
 )
