@@ -116,7 +116,10 @@ def _formed(x: Any, form: _Form) -> Any:
         x = permute_dims(x, order)[(xp.arange(length),) * times]
     if form.squeezed:
         x = squeeze(x, form.squeezed)
-    return sum(x, axis=form.summed).astype(x.dtype) if form.summed else x
+    if not form.summed:
+        return x
+    total = sum(x, axis=form.summed)
+    return total if total.dtype == x.dtype else total.astype(x.dtype)  # integers are summed in wider ones
 
 
 class _Plan(NamedTuple):

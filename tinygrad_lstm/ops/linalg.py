@@ -14,7 +14,17 @@ from ..backend import Array, xp
 from ..primitive import binary, sum_to, ternary, variadic
 from ..sweep import Deferred
 from ..tensor import Tensor, method
-from .shape import common_shape, counted_axes, expand_dims, matrix_transpose, moveaxis, permute_dims, reshape, shape_of
+from .shape import (
+    common_shape,
+    counted_axes,
+    expand_dims,
+    matrix_transpose,
+    moveaxis,
+    permute_dims,
+    reshape,
+    shape_of,
+    whole,
+)
 
 __all__ = ["linear", "matmul", "outer", "tensordot", "vecdot"]
 
@@ -284,7 +294,8 @@ def tensordot(
 
 def _axes_summed(axes: Any, ndim1: int, ndim2: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return the axes of either factor over which `tensordot` sums."""
-    if isinstance(axes, int):
+    if not hasattr(axes, "__len__"):
+        axes = whole("tensordot", "axes", axes)
         if not 0 <= axes <= min(ndim1, ndim2):
             raise ValueError(
                 f"tensordot: got axes={axes} for arrays of {ndim1} and {ndim2} axes, wanted as many in both."

@@ -82,7 +82,7 @@ def whole(op: str, what: str, value: Any) -> int:
         raise TypeError(f"{op}: got {what} {value!r}, wanted an int.") from None
 
 
-def lengths_of(op: str, shape: int | Sequence[int]) -> tuple[int, ...]:
+def lengths_of(op: str, shape: Any) -> tuple[int, ...]:
     """Return a shape, which may be given as the length of its only axis, as a tuple of ints."""
     of_many = hasattr(shape, "__iter__") and getattr(shape, "ndim", 1) > 0
     return tuple(whole(op, "length", n) for n in (shape if of_many else (shape,)))
