@@ -14,6 +14,7 @@ from . import (
     convolution,
     creation,
     ctc,
+    cumulative,
     dtypes,
     elementwise,
     indexing,
@@ -24,7 +25,9 @@ from . import (
     rearranging,
     reductions,
     rounding,
+    sets,
     shape,
+    sorting,
     special,
     trigonometry,
 )
@@ -32,8 +35,9 @@ from .core import *
 from .methods import METHODS
 
 FAMILIES = (
-    elementwise, rounding, trigonometry, special, comparisons, dtypes, reductions, activations,
-    normalization, linalg, contractions, convolution, pooling, shape, rearranging, indexing, losses, ctc, creation,
+    elementwise, rounding, trigonometry, special, comparisons, dtypes, reductions, cumulative, sorting, sets,
+    activations, normalization, linalg, contractions, convolution, pooling, shape, rearranging, indexing, losses,
+    ctc, creation,
 )  # fmt: skip
 
 ROWS = [row for family in FAMILIES for row in family.ROWS]

@@ -11,6 +11,7 @@ from . import (
     convolution,
     creation,
     ctc,
+    cumulative,
     dtypes,
     elementwise,
     indexing,
@@ -21,7 +22,9 @@ from . import (
     rearranging,
     reductions,
     rounding,
+    sets,
     shape,
+    sorting,
     special,
     trigonometry,
 )
@@ -31,6 +34,7 @@ from .contractions import *
 from .convolution import *
 from .creation import *
 from .ctc import *
+from .cumulative import *
 from .dtypes import *
 from .elementwise import *
 from .indexing import *
@@ -41,13 +45,15 @@ from .pooling import *
 from .rearranging import *
 from .reductions import *
 from .rounding import *
+from .sets import *
 from .shape import *
+from .sorting import *
 from .special import *
 from .trigonometry import *
 
 FAMILIES = (
-    dtypes, creation, elementwise, rounding, trigonometry, special, comparisons, reductions, shape, rearranging,
-    indexing, linalg, contractions, convolution, pooling, activations, normalization,
+    dtypes, creation, elementwise, rounding, trigonometry, special, comparisons, reductions, cumulative, sorting,
+    sets, shape, rearranging, indexing, linalg, contractions, convolution, pooling, activations, normalization,
     losses, ctc,
 )  # fmt: skip
 
