@@ -1,4 +1,4 @@
-"""Activations at kinks and in the tails, and what they say of mistakes."""
+"""Activations at kinks and in the tails, normalisation of what hardly varies, and what both say of mistakes."""
 
 from __future__ import annotations
 
@@ -121,6 +121,20 @@ def test_softmax_of_nothing_is_nothing() -> None:
         assert y.shape == tg.grad(y.sum(), x).shape == (2, 0)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_layer_norm_of_equal_and_of_far_away_values(dtype: str) -> None:
+    x = tg.asarray([[5, 5, 5], [10001, 10002, 10003]], dtype=dtype, requires_grad=True)
+    y = tg.layer_norm(x, 3)
+    side = math.sqrt(1.5)
+    assert y.detach().numpy() == pytest.approx(np.asarray([[0, 0, 0], [-side, 0, side]]), abs=1e-4)
+    slope = tg.grad(tg.square(y).sum(), x).numpy()
+    assert slope == pytest.approx(np.zeros((2, 3)), abs=1e-3)  # what is normalised has a fixed length
+
+
+def test_dropout_of_integers_is_float32() -> None:
+    assert tg.dropout(tg.arange(5), 0.5).dtype == "float32"
+
+
 x3, x23 = tg.ones((3,)), tg.ones((2, 3))
 
 MISTAKES: dict[str, tuple[type[Exception], Callable[[], Any]]] = {
@@ -132,8 +146,15 @@ MISTAKES: dict[str, tuple[type[Exception], Callable[[], Any]]] = {
     r"prelu: got .* \(2, 3\) .* \(2,\), wanted \(1,\) or \(3,\)": (ValueError, lambda: tg.prelu(x23, tg.ones((2,)))),
     r"prelu: got .* \(3,\) .* \(3,\), wanted \(1,\) or \(1,\)": (ValueError, lambda: tg.prelu(x3, x3)),
     r"prelu: got .* \(2, 3\) .* \(1, 3\), wanted": (ValueError, lambda: tg.prelu(x23, tg.ones((1, 3)))),
+    r"prelu: got builtins\.float, wanted a tensor or an array": (TypeError, lambda: tg.prelu(x3, 0.25)),
+    r"glu: got builtins\.list, wanted a tensor or an array": (TypeError, lambda: tg.glu([1.0, 2.0])),
+    r"layer_norm: got x of shape \(2, 3\), normalized_shape \(2,\)": (ValueError, lambda: tg.layer_norm(x23, 2)),
+    r"layer_norm: got .* normalized_shape \(\) ": (ValueError, lambda: tg.layer_norm(x3, ())),
+    r"layer_norm: got .* shapes \[\(3,\), \(1,\)\], wanted": (
+        ValueError, lambda: tg.layer_norm(x23, 3, x3, tg.ones((1,))),
+    ),
     r"silu: got builtins\.str, wanted a tensor": (TypeError, lambda: tg.silu("x")),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("message", MISTAKES)

@@ -196,6 +196,9 @@ MISTAKES: dict[str, tuple[type[Exception], Callable[[], Any]]] = {
     r"cross_entropy: got label_smoothing = 1.5, wanted a number between 0 and 1": (
         ValueError, lambda: tg.cross_entropy(x23, classes, label_smoothing=1.5),
     ),
+    r"cross_entropy: got targets of int64 for all classes, wanted probabilities": (
+        TypeError, lambda: tg.cross_entropy(x23, tg.ones((2, 3), dtype="int64")),
+    ),
     r"cross_entropy: got probabilities and ignore_index = 1, wanted classes": (
         ValueError, lambda: tg.cross_entropy(x23, x23, ignore_index=1),
     ),

@@ -1,7 +1,7 @@
 """Activations: the functions between a layer's products, and the normalised exponentials at a model's end.
 
 Names, settings and slopes at kinks are those of ``torch.nn.functional``. Integers and bools are taken as float32, but
-by `relu` and `dropout`, which leave them what they are.
+by `relu`, which leaves integers what they are.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Any
 from .. import backend
 from ..backend import Array, xp
 from ..primitive import binary, unary
-from ..tensor import Tensor
+from ..tensor import Tensor, float32
 from .elementwise import abs, exp, square, where
 from .indexing import split
 from .reductions import sum
-from .shape import counted, reshape
+from .shape import counted, reshape, shape_of
 from .special import erfc
 from .trigonometry import tanh
 
@@ -157,7 +157,8 @@ _softmax     = unary("softmax",     _softmax_forward,
                      lambda g, y, axis: y * (g - sum(g * y, axis=axis, keepdims=True)), params=("axis",), floating=True)
 _log_softmax = unary("log_softmax", _log_softmax_forward,
                      lambda g, y, axis: g - exp(y) * sum(g, axis=axis, keepdims=True),  params=("axis",), floating=True)
-_dropout     = unary("dropout",     lambda x, mask: x * mask,   lambda g, mask: g * mask, params=("mask",))
+_dropout     = unary("dropout",     lambda x, mask: x * mask,   lambda g, mask: g * mask,
+                     params=("mask",), floating=True)
 # fmt: on
 
 
@@ -343,12 +344,13 @@ def prelu(x: Tensor | Array, /, weight: Tensor | Array) -> Tensor:
     Tensor([[-0.5 , -0.25],
             [ 1.  ,  2.  ]])
     """
-    channels = x.shape[1] if x.ndim > 1 else 1
-    if weight.ndim > 1 or weight.size not in (1, channels):
-        raise ValueError(
-            f"prelu: got shape {x.shape} and weights of shape {weight.shape}, wanted (1,) or ({channels},)."
-        )
-    return _prelu(x, reshape(weight, () if weight.size == 1 else (channels,) + (1,) * (x.ndim - 2)))
+    shape, given = shape_of("prelu", x), shape_of("prelu", weight)
+    channels = shape[1] if len(shape) > 1 else 1
+    if given not in ((), (1,), (channels,)):
+        raise ValueError(f"prelu: got shape {shape} and weights of shape {given}, wanted (1,) or ({channels},).")
+    if given:
+        weight = reshape(weight, () if given == (1,) else (channels,) + (1,) * (len(shape) - 2))
+    return _prelu(x, weight)
 
 
 def elu(x: Tensor | Array, /, alpha: float = 1.0) -> Tensor:
@@ -412,9 +414,10 @@ def glu(x: Tensor | Array, /, axis: int = -1) -> Tensor:
     >>> tg.glu(tg.asarray([1.0, 2.0, 0.0, 1000.0]))
     Tensor([0.5, 2. ])
     """
-    axis = counted("glu", axis, x.ndim)
-    if x.shape[axis] % 2:
-        raise ValueError(f"glu: got shape {x.shape}, wanted an even length along axis {axis}.")
+    shape = shape_of("glu", x)
+    axis = counted("glu", axis, len(shape))
+    if shape[axis] % 2:
+        raise ValueError(f"glu: got shape {shape}, wanted an even length along axis {axis}.")
     value, opening = split(x, 2, axis=axis)
     return value * sigmoid(opening)
 
@@ -450,4 +453,4 @@ def dropout(x: Tensor | Array, /, p: float = 0.5) -> Tensor:
     if not 0 <= p <= 1:
         raise ValueError(f"dropout: got p = {p}, wanted a probability between 0 and 1.")
     kept: Any = backend.device_rng.random(x.shape, dtype=xp.float32) >= p
-    return _dropout(x, kept.astype(x.dtype) * (1 / (1 - p) if p < 1 else 0))
+    return _dropout(x, kept.astype(x.dtype if x.dtype.kind == "f" else float32) * (1 / (1 - p) if p < 1 else 0))

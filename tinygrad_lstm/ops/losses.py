@@ -319,7 +319,7 @@ def cross_entropy(
     input, target = asarray(input), asarray(target)
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: got label_smoothing = {label_smoothing}, wanted a number between 0 and 1.")
-    if target.shape == input.shape and target.ndim and target.dtype.kind == "f":
+    if target.shape == input.shape and target.ndim:
         return _soft_cross_entropy(input, target, weight, ignore_index, reduction, label_smoothing)
     _check_classes("cross_entropy", input, target)
     log_p = log_softmax(_classes_last(input), axis=-1)
@@ -330,6 +330,8 @@ def _soft_cross_entropy(
     input: Tensor, target: Tensor, weight: Any, ignore_index: int, reduction: str, label_smoothing: float
 ) -> Tensor:
     """Return the cross entropy of probabilities of classes."""
+    if target.dtype.kind != "f":
+        raise TypeError(f"cross_entropy: got targets of {target.dtype} for all classes, wanted probabilities, floats.")
     if ignore_index >= 0:
         raise ValueError(f"cross_entropy: got probabilities and ignore_index = {ignore_index}, wanted classes for it.")
     axis = min(1, input.ndim - 1)
@@ -373,9 +375,7 @@ def _class_loss(
     """Return the loss of classes, given the logarithms of the probabilities of all, reduced."""
     check_reduction(op, reduction)
     classes = log_p.shape[-1]
-    labels, ignored, strange = _looked_up(
-        op, target.data.reshape(-1).astype("int64", copy=False), classes, ignore_index
-    )
+    labels, ignored, strange = _looked_up(op, target.data.reshape(-1), classes, ignore_index)
     log_p = reshape(log_p, (target.size, classes))
     loss, share = -log_p[xp.arange(target.size), labels], None
     if weight is not None:
@@ -401,6 +401,7 @@ def _looked_up(op: str, labels: Array, classes: int, ignore_index: int) -> tuple
 
     The latter two are None where there are none; on a GPU, to know that would make the host wait for it.
     """
+    labels = labels.astype("int64", copy=False)  # so that no number is out of their range
     ignored = labels == ignore_index
     is_class = (labels >= 0) & (labels < classes) & ~ignored
     if backend.name != "numpy":

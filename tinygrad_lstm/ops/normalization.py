@@ -9,6 +9,7 @@ from ..primitive import unary
 from ..tensor import Tensor
 from .elementwise import sqrt, square
 from .reductions import mean
+from .shape import shape_of
 
 __all__ = ["layer_norm"]
 
@@ -66,11 +67,11 @@ def layer_norm(
            [-1.,  1.]], dtype=float32)
     """
     last = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
-    shapes = [last, *(part.shape for part in (weight, bias) if part is not None)]
-    if not last or x.shape[-len(last) :] != last or len(set(shapes)) > 1:
+    shape, *others = (shape_of("layer_norm", part) for part in (x, weight, bias) if part is not None)
+    if not last or shape[-len(last) :] != last or any(other != last for other in others):
         raise ValueError(
-            f"layer_norm: got x of shape {x.shape}, normalized_shape {last} and weight and bias of shapes "
-            f"{shapes[1:]}, wanted (..., *normalized_shape) and normalized_shape."
+            f"layer_norm: got x of shape {shape}, normalized_shape {last} and weight and bias of shapes {others}, "
+            "wanted (..., *normalized_shape), and normalized_shape for both."
         )
     y = _layer_norm(x, tuple(range(-len(last), 0)), eps) if x.size else x * 1.0  # which makes float32 of integers
     if weight is not None:
