@@ -10,7 +10,7 @@ Tensor([[-1.],
         [-2.]])
 """
 
-from . import _startup, nn, ops, optim, protocols
+from . import _startup, hooks, nn, ops, optim, protocols
 from .autodiff import checkpoint, detect_anomaly, grad, gradcheck, hessian, hvp, jacobian, jvp, vjp
 from .ops import *
 from .primitive import Primitive, binary, ternary, unary, variadic

@@ -22,7 +22,7 @@ from typing import Any, TypeAlias
 from . import backend
 from .backend import Array, ndarray, xp
 from .sweep import Deferred
-from .tape import Node, Operand, state
+from .tape import Argument, Node, state
 from .tensor import Tensor, asarray, float32, new, wrap
 
 __all__ = ["Primitive", "binary", "ternary", "unary", "variadic"]
@@ -406,7 +406,7 @@ def _pull_two(
 
 def tell(name: str, node: Node | None, operands: Sequence[Any], value: Array) -> None:
     """Tell whoever watches that an op was applied."""
-    told = [Operand(x.data, x.node, x.name) if type(x) is Tensor else Operand(x) for x in operands]
+    told = [Argument(x.data, x.node, x.name) if type(x) is Tensor else Argument(x) for x in operands]
     for watcher in state.watchers:
         watcher.applied(name, node, told, value)
 

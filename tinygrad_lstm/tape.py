@@ -1,8 +1,8 @@
 """The tape: what is computed, in order.
 
-A `Node` is one application of a primitive, a `Leaf` is where gradients arrive; `state` says whether, and in which scope,
-a thread records them. A `Watcher` is told of everything that is recorded and swept: a `Tape` is one that keeps it.
-Nothing here knows what a tensor or an array is.
+A `Node` is one application of a primitive, a `Leaf` is where gradients arrive; `state` says whether and in which scope a
+thread records. A `Watcher` is told of everything that is recorded and swept: a `Tape` is one that keeps it. Nothing here
+knows what a tensor or an array is.
 """
 
 from __future__ import annotations
@@ -16,8 +16,21 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Self, TypeAlias, TypeVar, cast
 
 __all__ = [
-    "Constant", "Entry", "Leaf", "Node", "Operand", "Tape", "Watcher", "describe", "enable_grad", "is_grad_enabled",
-    "no_grad", "scope", "scope_path", "set_grad_enabled", "state",
+    "Argument",
+    "Constant",
+    "Entry",
+    "Leaf",
+    "Node",
+    "Tape",
+    "Watcher",
+    "describe",
+    "enable_grad",
+    "is_grad_enabled",
+    "no_grad",
+    "scope",
+    "scope_path",
+    "set_grad_enabled",
+    "state",
 ]  # fmt: skip
 
 Scope: TypeAlias = "tuple[Scope, str] | None"
@@ -218,7 +231,7 @@ def is_grad_enabled() -> bool:
     return state.recording
 
 
-class Operand(NamedTuple):
+class Argument(NamedTuple):
     """An argument of a primitive: its value, its place on the tape and its name, None where it has none."""
 
     value: Any
@@ -239,7 +252,7 @@ class Watcher:
     def __exit__(self, *exception: object) -> None:
         state.watchers = state.watchers[:-1]
 
-    def applied(self, name: str, node: Node | None, operands: Sequence[Operand], value: Any) -> None:
+    def applied(self, name: str, node: Node | None, operands: Sequence[Argument], value: Any) -> None:
         """Hear of a primitive's application; there is no node where nothing needed a gradient."""
 
     def pulled(self, node: Node, contributions: Sequence[Any]) -> None:
@@ -302,7 +315,7 @@ class Tape(Watcher):
         self.entries: list[Entry] = []
         self._constants: dict[int, Constant] = {}
 
-    def applied(self, name: str, node: Node | None, operands: Sequence[Operand], value: Any) -> None:
+    def applied(self, name: str, node: Node | None, operands: Sequence[Argument], value: Any) -> None:
         """Write a line: a node, its arguments as nodes, constants or numbers, and its value."""
         if node is not None:
             inputs = [

@@ -6,14 +6,13 @@ where each op is defined; here stands what a tensor is without them.
 
 from __future__ import annotations
 
-import itertools
 import warnings
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from . import backend
 from .backend import Array, ndarray, xp
-from .sweep import growth, hooks, retained, sweep
+from .sweep import growth, retained, sweep
 from .tape import Leaf, Node, describe
 
 __all__ = ["Axis", "DType", "Operand", "Tensor", "asarray", "float32", "method", "own", "wrap"]
@@ -141,54 +140,6 @@ class Tensor:
         if value is not None and value.shape != self.shape:
             raise ValueError(f"grad: got shape {value.shape}, wanted {self.shape}.")
         self.node.grad = value
-
-    def retain_grad(self) -> None:
-        """Have `backward` leave the gradient in ``grad`` though this is no leaf.
-
-        >>> import tinygrad_lstm as tg
-        >>> x = tg.asarray([1.0, 2.0], requires_grad=True)
-        >>> y = x * x
-        >>> y.retain_grad()
-        >>> (3 * y).sum().backward()
-        >>> y.grad
-        Tensor([3., 3.])
-        """
-        node = self.recorded("retain_grad")
-        if isinstance(node, Node):
-            retained.setdefault(node, None)
-
-    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Handle:
-        """Have a function see the gradient of this tensor in every sweep, once it is whole and before it goes on.
-
-        Parameters
-        ----------
-        hook
-            Takes the gradient; returns another one in its place, of the same shape, or None to leave it. Several hooks
-            of a tensor are called in the order in which they were registered.
-
-        Returns
-        -------
-        Handle
-            Its ``remove()`` takes the hook off again.
-
-        Raises
-        ------
-        RuntimeError
-            If this tensor is not on the tape.
-
-        Examples
-        --------
-        >>> import tinygrad_lstm as tg
-        >>> x = tg.asarray([1.0, 2.0], requires_grad=True)
-        >>> handle = x.register_hook(lambda g: g * 10)
-        >>> x.sum().backward()
-        >>> x.grad
-        Tensor([10., 10.])
-        """
-        node = self.recorded("register_hook")
-        if node not in hooks:
-            hooks[node] = _Hooks(describe(node), self.shape, self.dtype)
-        return Handle(hooks[node].functions, hook)
 
     @property
     def name(self) -> str | None:
@@ -409,6 +360,8 @@ class Tensor:
         def __gt__(self, other: Operand) -> Tensor: ...
         def __ge__(self, other: Operand) -> Tensor: ...
         def __getitem__(self, index: Any) -> Tensor: ...
+        def retain_grad(self) -> None: ...
+        def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Any: ...
         def astype(self, dtype: DType, /, *, copy: bool = True, device: str | None = None) -> Tensor: ...
         def clip(self, /, min: Operand | None = None, max: Operand | None = None) -> Tensor: ...
         def round(self) -> Tensor: ...
@@ -430,48 +383,6 @@ class Tensor:
         def squeeze(self, axis: int | tuple[int, ...]) -> Tensor: ...
         def repeat(self, repeats: Any, /, *, axis: int | None = None) -> Tensor: ...
         def take(self, indices: Any, /, *, axis: int | None = None) -> Tensor: ...
-
-
-class Handle:
-    """A function among others that are called at some event, and the means to take it off: ``remove()``."""
-
-    _numbers = itertools.count()
-
-    def __init__(self, functions: dict[int, Any], function: Callable[..., Any]) -> None:
-        self._functions, self._number = functions, next(self._numbers)
-        functions[self._number] = function
-
-    def remove(self) -> None:
-        """Take the function off; once off, nothing more happens."""
-        self._functions.pop(self._number, None)
-
-    def __enter__(self) -> Handle:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.remove()
-
-
-class _Hooks:
-    """The hooks of a tensor, as the sweep calls them: an array or a tensor in, the same out."""
-
-    def __init__(self, whose: str, shape: tuple[int, ...], dtype: DType) -> None:
-        self.whose, self.shape, self.dtype = whose, shape, dtype
-        self.functions: dict[int, Callable[[Tensor], Tensor | None]] = {}
-
-    def __call__(self, cotangent: Any) -> Any:
-        recorded = type(cotangent) is Tensor
-        g = cotangent if recorded else wrap(cotangent, None)
-        for hook in list(self.functions.values()):
-            result = hook(g)
-            if result is not None:
-                g = asarray(result)
-                if (g.shape, g.dtype) != (self.shape, self.dtype):
-                    raise ValueError(
-                        f"register_hook: the hook of {self.whose} gave a gradient of shape {g.shape} and {g.dtype}, "
-                        f"wanted {self.shape} and {self.dtype}."
-                    )
-        return g if recorded else g.data
 
 
 def own(cotangent: Any, owned: bool) -> Any:

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 from .. import backend
 from ..backend import xp
 from ..sweep import Deferred
-from ..tape import Node, Operand, Watcher, describe, scope_path, state
+from ..tape import Argument, Node, Watcher, describe, scope_path, state
 from ..tensor import Tensor
 
 __all__ = ["detect_anomaly"]
@@ -55,7 +55,7 @@ class detect_anomaly(Watcher):
         super().__exit__(*exception)
         self.instead_of_warnings.__exit__(*exception)
 
-    def applied(self, name: str, node: Node | None, operands: Sequence[Operand], value: Any) -> None:
+    def applied(self, name: str, node: Node | None, operands: Sequence[Argument], value: Any) -> None:
         """Look at an op's result."""
         line = users_line()
         if node is not None:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from .. import backend
 from ..backend import xp
-from ..tape import Node, Operand, Watcher, scope_path
+from ..tape import Argument, Node, Watcher, scope_path
 from ..tensor import Tensor, asarray, wrap
 from .gradients import grad
 
@@ -179,9 +179,9 @@ class _Applications(Watcher):
     """Keeps every application of a primitive, with the arrays that it was applied to."""
 
     def __init__(self) -> None:
-        self.kept: list[tuple[Node, Sequence[Operand]]] = []
+        self.kept: list[tuple[Node, Sequence[Argument]]] = []
 
-    def applied(self, name: str, node: Node | None, operands: Sequence[Operand], value: Any) -> None:
+    def applied(self, name: str, node: Node | None, operands: Sequence[Argument], value: Any) -> None:
         """Keep a node and its arguments."""
         if node is not None:
             self.kept.append((node, operands))

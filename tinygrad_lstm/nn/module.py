@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from ..hooks import Handle
 from ..tape import Leaf, scope
-from ..tensor import DType, Handle, Tensor, asarray
+from ..tensor import DType, Tensor, asarray
 from .hooks import Hooks
 
 __all__ = ["Module", "Parameter"]
