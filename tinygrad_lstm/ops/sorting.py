@@ -11,30 +11,35 @@ from typing import Any, NamedTuple
 from ..backend import Array, xp
 from ..primitive import binary, unary
 from ..tensor import Operand, Tensor, method
+from .dtypes import int64
 from .indexing import integers, take, take_along_axis, unstack
 from .shape import along, counted, shape_of, whole
 
 __all__ = ["argsort", "nonzero", "searchsorted", "sort", "topk"]
 
 # fmt: off
-_sort         = unary("sort", lambda x, axis, descending: _sorted(x, axis, descending),
-                      lambda g, x, axis, descending: take_along_axis(g, _ranks(x, axis, descending), axis=axis),
-                      params=("axis", "descending"))
-_argsort      = unary("argsort",      lambda x, axis, descending, stable: _order(x, axis, descending, stable),
-                      params=("axis", "descending", "stable"))
-_nonzero      = unary("nonzero",      lambda x: xp.stack(xp.nonzero(x)))
+_sort    = unary("sort",    lambda x, axis, descending: _sorted(x, axis, descending),
+                 lambda g, x, axis, descending: take_along_axis(g, _ranks(x, axis, descending), axis=axis),
+                 params=("axis", "descending"))
+_argsort = unary("argsort", lambda x, axis, descending, stable: _order(x, axis, descending, stable),
+                 params=("axis", "descending", "stable"))
+_nonzero = unary("nonzero", lambda x: xp.stack(xp.nonzero(x)))
 _searchsorted = binary("searchsorted", lambda x1, x2, side: xp.searchsorted(x1, x2, side), params=("side",))
 # fmt: on
 
 
 def _sorted(x: Array, axis: int, descending: bool) -> Array:
     """Return the elements in order along an axis."""
+    if x.size == 0:  # CuPy does not sort along an axis without length
+        return x
     y = xp.sort(x, axis=axis)
     return y[along(axis, slice(None, None, -1))] if descending else y
 
 
 def _order(x: Array, axis: int, descending: bool, stable: bool) -> Array:
     """Return the indices that sort; in descending order too, equal elements stay as they were if it is to be stable."""
+    if x.size == 0:
+        return xp.zeros(x.shape, dtype=int64)
     kind = "stable" if stable else None
     if not descending:
         return xp.argsort(x, axis=axis, kind=kind)
