@@ -212,12 +212,12 @@ def test_every_node_and_every_use_is_a_mark_and_an_edge_once(make: Callable[[], 
     graph = read(tape)
     computed = [mark for mark in graph if not mark.stored]
     assert [(mark.op, mark.label, mark.shape) for mark in computed] == [
-        (node.name, node.label, node.shape) for node, _, _ in tape
+        (entry.node.name, entry.node.label, entry.node.shape) for entry in tape
     ]
-    rank = {id(node): mark.id for (node, _, _), mark in zip(tape, computed, strict=True)}
-    for (_, inputs, _), mark in zip(tape, computed, strict=True):
-        assert len(inputs) == len(mark.inputs)
-        for argument, source in zip(inputs, mark.inputs, strict=True):
+    rank = {id(entry.node): mark.id for entry, mark in zip(tape, computed, strict=True)}
+    for entry, mark in zip(tape, computed, strict=True):
+        assert len(entry.inputs) == len(mark.inputs)
+        for argument, source in zip(entry.inputs, mark.inputs, strict=True):
             assert source == rank.get(id(argument), source)
             assert (argument is None) == (source is None)
     assert [mark.id for mark in graph] == list(range(len(graph)))
@@ -537,7 +537,7 @@ def test_an_op_of_ones_own_can_have_a_name_that_is_taken(
 def test_gates_can_have_any_name(svg: Callable[[str], ElementTree.Element]) -> None:
     for name in NASTY:
         tape = lstm(2)
-        for node, _, _ in tape:
+        for node, *_ in tape:
             if node.label == "o":
                 node.label = name
         svg(to_dot(tape))

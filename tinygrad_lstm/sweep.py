@@ -149,7 +149,7 @@ def sweep(
         wanted = node in targets if targets is not None else is_leaf or (retained and node in retained)
         hook = hooks.get(node) if hooks else None
         owned = isinstance(cotangent, Deferred)
-        passed = _passed_on(node, cotangent) if owned and not (is_leaf or wanted or hook) else None
+        passed = _passed_on(node, cotangent) if owned and not (is_leaf or wanted or hook or watchers) else None
         if owned and passed is None:
             cotangent = (cotangent if type(cotangent) is _Sum else _Sum(cotangent)).total()
         if hook is not None:
@@ -182,7 +182,7 @@ def _watched_pull(node: Node, cotangent: Any) -> Sequence[Any]:
             watcher.failed(node, error)
         raise
     for watcher in state.watchers:
-        watcher.pulled(node, contributions)
+        watcher.pulled(node, cotangent, contributions)
     return contributions
 
 

@@ -1,8 +1,8 @@
 """The tape: what is computed, in order.
 
-A `Node` is one application of a primitive, a `Leaf` is where gradients arrive; `state` says whether and in which scope a
-thread records. A `Watcher` is told of everything that is recorded and swept: a `Tape` is one that keeps it. Nothing here
-knows what a tensor or an array is.
+A `Node` is one application of a primitive, a `Leaf` is where gradients arrive; `state` says whether, and where, a thread
+records. A `Watcher` is told of everything that is recorded and swept: a `Tape` is one that keeps it. Nothing here knows
+what a tensor or an array is.
 """
 
 from __future__ import annotations
@@ -11,8 +11,11 @@ import contextlib
 import copy
 import functools
 import itertools
+import linecache
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeAlias, TypeVar, cast
 
 __all__ = [
@@ -21,6 +24,7 @@ __all__ = [
     "Entry",
     "Leaf",
     "Node",
+    "Pull",
     "Tape",
     "Watcher",
     "describe",
@@ -31,6 +35,7 @@ __all__ = [
     "scope_path",
     "set_grad_enabled",
     "state",
+    "users_line",
 ]  # fmt: skip
 
 Scope: TypeAlias = "tuple[Scope, str] | None"
@@ -124,6 +129,19 @@ def describe(node: Node | Leaf) -> str:
     label = f" '{node.label}'" if node.label else ""
     path = scope_path(node.scope)
     return f"{node.name}{label} of shape {node.shape}" + (f" in {'/'.join(path)}" if path else "")
+
+
+PACKAGE = str(Path(__file__).parent)
+
+
+def users_line() -> str:
+    """Return the line of the program outside this package that is being run, behind its file and number."""
+    frame = sys._getframe(1)
+    while frame.f_code.co_filename.startswith(PACKAGE) and frame.f_back is not None:
+        frame = frame.f_back
+    file, number = frame.f_code.co_filename, frame.f_lineno
+    text = linecache.getline(file, number).strip()
+    return f"{file}:{number}" + (f": {text}" if text else "")
 
 
 class _Context(contextlib.AbstractContextManager[None]):
@@ -255,8 +273,8 @@ class Watcher:
     def applied(self, name: str, node: Node | None, operands: Sequence[Argument], value: Any) -> None:
         """Hear of a primitive's application; there is no node where nothing needed a gradient."""
 
-    def pulled(self, node: Node, contributions: Sequence[Any]) -> None:
-        """Hear of what a sweep has made of a node: the cotangents of its arguments."""
+    def pulled(self, node: Node, cotangent: Any, contributions: Sequence[Any]) -> None:
+        """Hear of what a sweep has brought to a node, and of what it made of that for each of the arguments."""
 
     def failed(self, node: Node, error: Exception) -> None:
         """Hear of an error in a node's derivative."""
@@ -280,11 +298,24 @@ class Constant:
 
 
 class Entry(NamedTuple):
-    """One line of a `Tape`: a node, what its primitive was applied to (a number stands for itself), and its value."""
+    """One line of a `Tape`.
+
+    A node, what its primitive was applied to (a number stands for itself), its value, and the line of the user's
+    program that made it.
+    """
 
     node: Node
     inputs: tuple[Any, ...]
     value: Any
+    line: str | None = None
+
+
+class Pull(NamedTuple):
+    """What a sweep brought to a node, and its contributions to the gradients of the arguments: arrays or tensors."""
+
+    node: Node
+    cotangent: Any
+    contributions: tuple[Any, ...]
 
 
 class Tape(Watcher):
@@ -297,6 +328,8 @@ class Tape(Watcher):
     ----------
     entries
         One `Entry` a node, in the order in which they were made.
+    pulls
+        One `Pull` for each node of each sweep that took place inside, newest node first.
 
     Examples
     --------
@@ -313,6 +346,7 @@ class Tape(Watcher):
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
+        self.pulls: list[Pull] = []
         self._constants: dict[int, Constant] = {}
 
     def applied(self, name: str, node: Node | None, operands: Sequence[Argument], value: Any) -> None:
@@ -321,7 +355,11 @@ class Tape(Watcher):
             inputs = [
                 x.node or (self.constant(x.value, x.name) if hasattr(x.value, "shape") else x.value) for x in operands
             ]
-            self.entries.append(Entry(node, tuple(inputs), value))
+            self.entries.append(Entry(node, tuple(inputs), value, users_line()))
+
+    def pulled(self, node: Node, cotangent: Any, contributions: Sequence[Any]) -> None:
+        """Keep what a sweep has brought to a node and made of it."""
+        self.pulls.append(Pull(node, cotangent, tuple(contributions)))
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -339,7 +377,7 @@ class Tape(Watcher):
     def __str__(self) -> str:
         names: dict[int, str] = {}
         rows = [("node", "op", "inputs", "shape", "scope")]
-        for number, (node, inputs, _) in enumerate(self.entries, start=1):
+        for number, (node, inputs, _, _) in enumerate(self.entries, start=1):
             names[node.seq] = node.label or f"%{number}"
             arguments = ", ".join(_argument(value, names) for value in inputs)
             rows.append((names[node.seq], node.name, arguments, str(node.shape), "/".join(scope_path(node.scope))))

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import linecache
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Self, cast
 from weakref import WeakKeyDictionary
 
 from .. import backend
 from ..backend import xp
 from ..sweep import Deferred
-from ..tape import Argument, Node, Watcher, describe, scope_path, state
+from ..tape import Argument, Node, Watcher, describe, scope_path, state, users_line
 from ..tensor import Tensor
 
 __all__ = ["detect_anomaly"]
-
-PACKAGE = str(Path(__file__).parent.parent)
 
 
 class detect_anomaly(Watcher):
@@ -69,7 +64,7 @@ class detect_anomaly(Watcher):
             f"anomaly: {name} of {shapes}{where} gave {found[0]} at index {found[1]}, computed at {line}"
         )
 
-    def pulled(self, node: Node, contributions: Sequence[Any]) -> None:
+    def pulled(self, node: Node, cotangent: Any, contributions: Sequence[Any]) -> None:
         """Look at the cotangents that a derivative has given."""
         for i, contribution in enumerate(contributions, start=1):
             found = _anomaly(contribution)
@@ -113,13 +108,3 @@ def _excuses(value: Any, found: str) -> bool:
     if not hasattr(value, "dtype") or value.dtype.kind != "f":
         return False
     return bool((xp.isnan(value) if found == "nan" else ~xp.isfinite(value)).any())
-
-
-def users_line() -> str:
-    """Return the line of the program outside this package that is being run, with its file and number."""
-    frame = sys._getframe(1)
-    while frame.f_code.co_filename.startswith(PACKAGE) and frame.f_back is not None:
-        frame = frame.f_back
-    file, number = frame.f_code.co_filename, frame.f_lineno
-    text = linecache.getline(file, number).strip()
-    return f"{file}:{number}" + (f": {text}" if text else "")

@@ -54,6 +54,8 @@ class Mark:
         The value on the host, if the tape kept it.
     parts
         The ids of what was folded into this mark, its own among them; empty if nothing was.
+    line
+        The line of the user's program that made it, if the tape kept it.
     """
 
     id: int
@@ -67,6 +69,7 @@ class Mark:
     params: tuple[Any, ...] = field(default=(), compare=False)
     value: Any = field(default=None, compare=False, repr=False)
     parts: tuple[int, ...] = ()
+    line: str | None = field(default=None, compare=False)
 
     @property
     def sources(self) -> tuple[int, ...]:
@@ -178,7 +181,7 @@ def _marks(entries: Iterable[Entry]) -> Iterator[Mark]:
     """Give the marks of the entries, each argument just before its first use."""
     ids: dict[int, int] = {}  # by identity: a leaf's place on the tape changes when its value does
     count = 0
-    for node, inputs, value in entries:
+    for node, inputs, value, line in entries:
         places: list[int | None] = []
         for argument in inputs:
             place = ids.get(id(argument))
@@ -189,7 +192,7 @@ def _marks(entries: Iterable[Entry]) -> Iterator[Mark]:
                 yield _argument(place, argument)
             places.append(place)
         ids[id(node)] = count
-        yield _computed(count, node, tuple(places), value)
+        yield _computed(count, node, tuple(places), value, line)
         count += 1
 
 
@@ -204,11 +207,12 @@ def _argument(rank: int, argument: Any) -> Mark:
     return Mark(rank, op, True, label, shape=argument.shape, dtype=str(argument.dtype), value=value)
 
 
-def _computed(rank: int, node: Node, inputs: tuple[int | None, ...], value: Any) -> Mark:
+def _computed(rank: int, node: Node, inputs: tuple[int | None, ...], value: Any, line: str | None) -> Mark:
     """Return the mark of a node."""
     params = tuple(map(_on_host, node.params))
     path = scope_path(node.scope)
-    return Mark(rank, node.name, False, node.label, path, node.shape, str(node.dtype), inputs, params, _on_host(value))
+    shape, dtype = node.shape, str(node.dtype)
+    return Mark(rank, node.name, False, node.label, path, shape, dtype, inputs, params, _on_host(value), line=line)
 
 
 def _on_host(value: Any) -> Any:

@@ -1,0 +1,62 @@
+"""What of a graph is drawn, and how: the options of `draw`, checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias, get_args
+
+__all__ = ["Direction", "Level", "Theme", "View"]
+
+Level: TypeAlias = Literal["op", "gate", "cell", "module"]
+"""What one mark is: a primitive, a learned layer or an op between them, a step of a recurrence, a module."""
+
+Direction: TypeAlias = Literal["forward", "backward", "both"]
+"""Which way the lines lead: as it was computed, as gradients go, or both joined."""
+
+Theme: TypeAlias = Literal["light", "dark", "auto"]
+"""The colours; ``"auto"`` is one SVG that follows the reader's choice."""
+
+
+@dataclass(frozen=True)
+class View:
+    """The options of `draw`.
+
+    Attributes
+    ----------
+    title
+        What stands below; None for the name of the outermost module.
+    level
+        None for the one that suits the graph.
+    values, grads
+        Whether values, and gradients under them, are shown as tinted cells.
+    direction
+        Which way the lines lead.
+    fold, unfold
+        Scopes that are shown as one mark, or that are not though their like are: the ends of paths, as ``"lstm/l0"``.
+    rolled
+        Whether a recurrence is shown as one step with its loop.
+    theme
+        The colours.
+    limit
+        How many marks are shown at most before scopes are folded.
+    """
+
+    title: str | None = None
+    level: Level | None = None
+    values: bool = False
+    grads: bool = False
+    direction: Direction = "forward"
+    fold: tuple[str, ...] = ()
+    unfold: tuple[str, ...] = ()
+    rolled: bool = False
+    theme: Theme = "light"
+    limit: int = 150
+
+    def __post_init__(self) -> None:
+        for name, choices in (("level", Level), ("direction", Direction), ("theme", Theme)):
+            value: Any = getattr(self, name)
+            allowed = get_args(choices)
+            if value not in allowed and not (name == "level" and value is None):
+                raise ValueError(f"draw: got {name}={value!r}, wanted one of {', '.join(map(repr, allowed))}.")
+        if self.limit < 1:
+            raise ValueError(f"draw: got limit={self.limit}, wanted at least 1.")
