@@ -1,4 +1,7 @@
-"""Data: texts read whole, characters as numbers, and sequences cut into batches."""
+"""Data: texts and their characters, sequences padded and masked, splits and batches, and a bar to watch them go by."""
 
+from .batches import *
+from .progress import *
+from .sequences import *
 from .streams import *
 from .text import *
