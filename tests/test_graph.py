@@ -659,5 +659,5 @@ def test_wrong_calls_say_what_was_wanted(tmp_path: Path) -> None:
         draw(tg.ones((2,)))
     with pytest.raises(TypeError, match="got int, wanted a Tape or a Tensor"):
         draw(3)
-    with pytest.raises(ValueError, match="level='cell', wanted 'gate' or 'op'"):
-        draw(expression(), level="cell")
+    with pytest.raises(ValueError, match="level='atom', wanted one of 'op', 'gate', 'cell', 'module'"):
+        draw(expression(), level="atom")

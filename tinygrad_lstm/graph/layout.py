@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias, get_args
+from typing import Unpack
 
 from .ir import Drawable, Graph, read
 from .lanes import lanes
 from .recurrence import step_of, unrolled, with_steps
 from .scoped import scoped
 from .simplify import gate_level
+from .view import Level, Options, View
 
-__all__ = ["Level", "to_dot"]
-
-Level: TypeAlias = Literal["gate", "op"]
+__all__ = ["to_dot"]
 
 FEW = 25
 """So many ops are shown one by one."""
 
 
-def to_dot(thing: Drawable, *, title: str | None = None, level: Level | None = None) -> str:
+def to_dot(thing: Drawable, **options: Unpack[Options]) -> str:
     """Return the picture of a tape, or of a tensor's history, as a text in Graphviz's language.
 
-    The same program gives the same text on every run. The parameters are those of `draw`.
+    The same program gives the same text on every run. The options are those of `View`.
 
     Examples
     --------
@@ -32,12 +31,10 @@ def to_dot(thing: Drawable, *, title: str | None = None, level: Level | None = N
     >>> to_dot(tape).splitlines()[0]
     'digraph {'
     """
-    if level is not None and level not in get_args(Level):
-        raise ValueError(f"draw: got level={level!r}, wanted 'gate' or 'op'.")
+    view = View(**options)
     graph = with_steps(read(thing))
-    if title is None:
-        title = _title(graph)
-    if (level or _fitting(graph)) == "op":
+    title = _title(graph) if view.title is None else view.title
+    if (view.level or _fitting(graph)) == "op":
         return scoped(graph, title)
     graph = gate_level(graph)
     found = unrolled(graph)

@@ -10,10 +10,11 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from .ir import Drawable
-from .layout import Level, to_dot
+from .layout import to_dot
+from .view import Options
 
 if TYPE_CHECKING:
     from .source import Picture
@@ -35,9 +36,7 @@ class RenderError(RuntimeError):
     """There is no Graphviz, or it could not draw; the message says what to do."""
 
 
-def draw(
-    thing: Drawable, *files: str | os.PathLike[str], title: str | None = None, level: Level | None = None
-) -> Picture:
+def draw(thing: Drawable, *files: str | os.PathLike[str], **options: Unpack[Options]) -> Picture:
     """Draw what a tape recorded, or what a tensor was computed from.
 
     A recurrence with a cell state is drawn as on a blackboard: a box for each step, gates with their names, the cell
@@ -49,11 +48,8 @@ def draw(
         A `Tape`, or a `Tensor` with a history. A tensor's history knows neither numbers nor what needs no gradient.
     files
         Where to write the picture; the suffix says as what: ``.svg``, ``.png``, ``.pdf`` or ``.dot``.
-    title
-        What stands below; by default the name of the outermost module.
-    level
-        ``"gate"`` shows each learned layer as one mark, ``"op"`` every primitive; by default ``"gate"`` for recurrent
-        networks and for whatever is large.
+    options
+        What is drawn, and how: those of `View`.
 
     Returns
     -------
@@ -82,7 +78,7 @@ def draw(
     for path in paths:
         if path.suffix[1:].lower() not in FORMATS:
             raise ValueError(f"draw: got the file {path.name}, wanted one of {', '.join('.' + f for f in FORMATS)}.")
-    text = to_dot(thing, title=title, level=level)
+    text = to_dot(thing, **options)
     for path in paths:
         _write(text, path)
     return Picture(text)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, TypedDict, get_args
 
-__all__ = ["Direction", "Level", "Theme", "View"]
+__all__ = ["Direction", "Level", "Options", "Theme", "View"]
 
 Level: TypeAlias = Literal["op", "gate", "cell", "module"]
 """What one mark is: a primitive, a learned layer or an op between them, a step of a recurrence, a module."""
@@ -15,6 +15,21 @@ Direction: TypeAlias = Literal["forward", "backward", "both"]
 
 Theme: TypeAlias = Literal["light", "dark", "auto"]
 """The colours; ``"auto"`` is one SVG that follows the reader's choice."""
+
+
+class Options(TypedDict, total=False):
+    """The options of `draw` as keyword arguments; `View` says what each one means."""
+
+    title: str | None
+    level: Level | None
+    values: bool
+    grads: bool
+    direction: Direction
+    fold: tuple[str, ...]
+    unfold: tuple[str, ...]
+    rolled: bool
+    theme: Theme
+    limit: int
 
 
 @dataclass(frozen=True)
