@@ -22,8 +22,8 @@ from .. import backend
 from ..backend import Array, xp
 from ..primitive import Op, binary
 from ..tensor import Tensor
-from .shape import reshape
-from .windows import LETTERS, Lengths, Setting, Windows, batched, extents, laid, per_axis, shape_of
+from .shape import reshape, shape_of
+from .windows import LETTERS, Lengths, Setting, Windows, batched, extents, laid, per_axis
 
 __all__ = ["conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d"]
 

@@ -282,9 +282,10 @@ class NamespaceInfo:
         return [backend.device_name()]
 
     def dtypes(self, *, device: str | None = None, kind: str | tuple[str, ...] | None = None) -> dict[str, DType]:
-        """Return the element types by name, all or those of a kind (see `isdtype`)."""
+        """Return the standard's element types by name, all or those of a kind (see `isdtype`)."""
         backend.check_device("dtypes", device)
-        return {name: dtype for name, dtype in DTYPES.items() if kind is None or isdtype(dtype, kind)}
+        standard = {name: dtype for name, dtype in DTYPES.items() if name != "float16"}
+        return {name: dtype for name, dtype in standard.items() if kind is None or isdtype(dtype, kind)}
 
 
 def __array_namespace_info__() -> NamespaceInfo:
@@ -292,6 +293,6 @@ def __array_namespace_info__() -> NamespaceInfo:
 
     >>> import tinygrad_lstm as tg
     >>> list(tg.__array_namespace_info__().dtypes(kind="real floating"))
-    ['float16', 'float32', 'float64']
+    ['float32', 'float64']
     """
     return NamespaceInfo()

@@ -13,8 +13,8 @@ from typing import Any
 from ..backend import Array, xp
 from ..primitive import Op, unary
 from ..tensor import Tensor
-from .shape import reshape
-from .windows import LETTERS, Setting, Windows, batched, laid, per_axis, shape_of
+from .shape import reshape, shape_of
+from .windows import LETTERS, Setting, Windows, batched, laid, per_axis
 
 __all__ = ["avg_pool1d", "avg_pool2d", "max_pool1d", "max_pool2d"]
 

@@ -145,15 +145,6 @@ def per_axis(op: str, name: str, setting: Any, axes: int, least: int) -> Lengths
     return numbers
 
 
-def shape_of(op: str, x: Any) -> Lengths:
-    """Return the lengths of all axes, or say in an op's name that this is no array."""
-    shape: Lengths | None = getattr(x, "shape", None)
-    if shape is None:
-        kind = f"{type(x).__module__}.{type(x).__name__}"
-        raise TypeError(f"{op}: got {kind}, wanted a tensor or an array; asarray makes a tensor of it.")
-    return shape
-
-
 def batched(x: Any, axes: int) -> Any:
     """Return ``x`` with a batch before its channels and so many axes, a batch of one if it has none."""
     return x if x.ndim == axes + 2 else reshape(x, (1, *x.shape))
