@@ -2,6 +2,8 @@
 
 from . import init
 from .containers import *
+from .evaluation import *
 from .layers import *
 from .module import *
 from .recurrent import *
+from .summary import *
