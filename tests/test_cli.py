@@ -141,6 +141,22 @@ def test_generate_continues_the_prompt_the_same_way_for_a_seed(model: Path, caps
     assert sample == generated("--seed", "3") != generated("--seed", "4")
     greedy = generated("--top-k", "1", "--seed", "3")
     assert greedy == generated("--top-k", "1", "--seed", "4", "--temperature", "2")
+    assert greedy == generated("--greedy") == generated("--beams", "1") == generated("--top-p", "1e-9")
+    assert len(generated("--beams", "3")) == 5 + 30 + 1
+
+
+def test_generate_draws_as_the_library_does(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    checkpoint = charlm.load(model)
+    for words, options in (
+        ([], {"temperature": 0.7}),
+        (["--top-p", "0.5", "--top-k", "9", "--seed", "7"], {"temperature": 0.7, "top_p": 0.5, "top_k": 9, "seed": 7}),
+        (["--temperature", "1.5"], {"temperature": 1.5}),
+        (["--beams", "4"], {"beams": 4}),
+    ):
+        capsys.readouterr()
+        assert main(["generate", str(model), "--prompt", "The", "--length", "9", *words]) == 0
+        expected = "".join(charlm.generate(checkpoint.model, checkpoint.vocabulary, "The", 9, **options))
+        assert capsys.readouterr().out == f"The{expected}\n"
 
 
 def test_info_names_what_is_used(capsys: pytest.CaptureFixture[str]) -> None:
@@ -237,12 +253,33 @@ def test_checkpoints_and_prompts_that_cannot_be_used(model: Path, capsys: pytest
         ["demo", "--lr", "inf"],
         ["generate", "model", "--temperature", "0"],
         ["generate", "model", "--top-k", "0"],
+        ["generate", "model", "--top-p", "0"],
+        ["generate", "model", "--top-p", "1.1"],
+        ["generate", "model", "--top-p", "half"],
+        ["generate", "model", "--beams", "0"],
     ],
 )
 def test_what_is_typed_wrong_is_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(words)
     assert "error: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--greedy", "--beams", "2"], "argument --beams: not allowed with argument --greedy"),
+        (["--greedy", "--temperature", "1"], "--greedy draws nothing: leave out --temperature"),
+        (["--beams", "2", "--seed", "0", "--top-p", "0.5"], "--beams draws nothing: leave out --top-p, --seed"),
+        (["--beams", "2", "--top-k", "3"], "--beams draws nothing: leave out --top-k"),
+    ],
+)
+def test_options_that_exclude_each_other_are_named(
+    words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["generate", "model", *words])
+    assert capsys.readouterr().err.endswith(f"tinygrad-lstm generate: error: {sentence}\n")
 
 
 @pytest.mark.parametrize("form", ["script", "module"])

@@ -16,6 +16,7 @@ True
 
 from .checkpoint import *
 from .evaluation import *
+from .generation import *
 from .model import *
 from .sampling import *
 from .training import *

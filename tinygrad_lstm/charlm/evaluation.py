@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 from ..data import windows
-from ..tape import no_grad
+from ..nn import evaluating
 from ..tensor import Tensor
 from .model import CharLM, State
 
@@ -41,21 +41,21 @@ def bits_per_char(model: CharLM, numbers: Tensor, batch: int | None = None, step
     """
     predicted = len(numbers) - 1
     batch = min(batch, predicted) if batch else min(32, 1 + predicted // 500)
-    nats, (h, c) = _nats(model, windows(numbers, batch, steps), None)
-    left_over = predicted % batch
-    if left_over:  # the last stream goes on alone
-        rest = windows(numbers[-left_over - 1 :], 1, steps)
-        nats += _nats(model, rest, (h[:, -1:], c[:, -1:]))[0]
+    with evaluating(model):
+        nats, (h, c) = _nats(model, windows(numbers, batch, steps), None)
+        left_over = predicted % batch
+        if left_over:  # the last stream goes on alone
+            rest = windows(numbers[-left_over - 1 :], 1, steps)
+            nats += _nats(model, rest, (h[:, -1:], c[:, -1:]))[0]
     return nats / math.log(2) / predicted
 
 
 def _nats(model: CharLM, parts: Iterable[tuple[Tensor, Tensor]], state: State | None) -> tuple[float, State]:
     """Return the sum of ``-log p`` over windows that follow each other, and the state after them."""
     total = 0.0
-    with no_grad():
-        for inputs, targets in parts:
-            loss, state = model.loss(inputs, targets, state, reduction="sum")
-            total += loss.item()
+    for inputs, targets in parts:
+        loss, state = model.loss(inputs, targets, state, reduction="sum")
+        total += loss.item()
     assert state is not None
     return total, state
 

@@ -75,9 +75,17 @@ def _generate(command: argparse.ArgumentParser) -> None:
     command.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="a file that demo or train wrote")
     command.add_argument("--prompt", default="\n", metavar="TEXT", help="the text to continue (default: a new line)")
     _option(command, "--length", _count, "N", "how many characters to add", default=400)
-    _option(command, "--temperature", _positive, "X", "below 1 the likely gets likelier", default=training.TEMPERATURE)
-    command.add_argument("--top-k", type=_count, metavar="N", help="draw from the N likeliest only; 1 is the likeliest")
-    _option(command, "--seed", _natural, "N", "where random numbers start", default=0)
+    command.add_argument(
+        "--temperature", type=_positive, metavar="X",
+        help=f"below 1 the likely gets likelier (default: {training.TEMPERATURE})",
+    )  # fmt: skip
+    command.add_argument("--top-k", type=_count, metavar="N", help="draw from the N likeliest only")
+    command.add_argument("--top-p", type=_share, metavar="P", help="draw from the likeliest that have P of 1 together")
+    command.add_argument("--seed", type=_natural, metavar="N", help="where random numbers start (default: 0)")
+    undrawn = command.add_mutually_exclusive_group()
+    undrawn.add_argument("--greedy", action="store_true", help="take the likeliest character every time")
+    undrawn.add_argument("--beams", type=_count, metavar="N", help="look for the likeliest text, with N candidates")
+    command.set_defaults(refuse=command.error)
 
 
 def _option(
@@ -110,10 +118,23 @@ def _whole(text: str, least: int) -> int:
 
 def _positive(text: str) -> float:
     """Return a finite number above 0."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
+    number = _number(text)
     if not 0 < number < math.inf:
         raise argparse.ArgumentTypeError(f"got {text!r}, wanted a number above 0")
     return number
+
+
+def _share(text: str) -> float:
+    """Return a number above 0 that is at most 1."""
+    number = _number(text)
+    if not 0 < number <= 1:
+        raise argparse.ArgumentTypeError(f"got {text!r}, wanted a number above 0 and at most 1")
+    return number
+
+
+def _number(text: str) -> float:
+    """Return a number, NaN if it is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

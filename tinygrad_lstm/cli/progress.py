@@ -7,16 +7,12 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-
-from tqdm import tqdm
+from collections.abc import Callable, Iterable, Iterator
 
 from ..charlm import Update
+from ..data import Progress
 
 __all__ = ["interruptible", "progress"]
-
-EVERY = 10
-"""After how many updates the loss is read; reading it makes a GPU wait."""
 
 
 @contextlib.contextmanager
@@ -35,19 +31,12 @@ def interruptible() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, before)
 
 
-@contextlib.contextmanager
-def progress(updates: int) -> Iterator[Callable[[Update], None]]:
-    """Give a function that moves a bar by one update; nothing is drawn where stderr is no terminal."""
+def progress(updates: Iterable[Update], total: int) -> Iterator[Update]:
+    """Give updates as they are done, and move a bar by each; nothing is drawn where stderr is no terminal."""
     characters, started = 0, time.perf_counter()
-    layout = "{percentage:3.0f}% {bar} {n_fmt}/{total_fmt} updates, {remaining} left{postfix}"
-    with tqdm(total=updates, bar_format=layout, smoothing=0.1, disable=None, dynamic_ncols=True) as line:
-
-        def show(update: Update) -> None:
-            nonlocal characters
-            characters += update.characters
-            if not line.disable and line.n % EVERY == 0:
-                bits, speed = update.loss.item() / math.log(2), characters / (time.perf_counter() - started)
-                line.set_postfix_str(f"{bits:.2f} bits/char, {speed:,.0f} chars/s", refresh=False)
-            line.update()
-
-        yield show
+    bar = Progress(updates, total=total, unit="updates")
+    for update in bar:
+        characters += update.characters
+        speed = characters / (time.perf_counter() - started)
+        bar.show(**{"bits/char": update.loss / math.log(2), "chars/s": speed})
+        yield update

@@ -90,10 +90,9 @@ def _train(
 ) -> dict[str, float]:
     """Train with a bar, and return how long it took; Ctrl-C keeps the model as it is then, and ends the command."""
     started, done, characters = time.perf_counter(), 0, 0
-    with interruptible() as interrupted, progress(configuration.updates) as show:
-        for update in charlm.train(model, numbers, configuration):
+    with interruptible() as interrupted:
+        for update in progress(charlm.train(model, numbers, configuration), configuration.updates):
             done, characters = done + 1, characters + update.characters
-            show(update)
             if interrupted():
                 break
     if done < configuration.updates:
