@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -26,39 +27,26 @@ MOVED = {
 """The primitives that put elements elsewhere, hand them on, or make them of nothing."""
 
 
-def _matrices(x1: Any, x2: Any, y: Any, node: Node | None) -> int:
-    return y.size * x1.shape[-1]
-
-
-def _windows(x: Any, weight: Any, y: Any, node: Node | None) -> int:
-    return y.size * (weight.size // weight.shape[0])
-
-
-def _windows_transposed(x: Any, weight: Any, y: Any, node: Node | None) -> int:
-    return x.size * (weight.size // weight.shape[0])
+# fmt: off
+PRODUCTS: dict[str, Callable[..., int]] = {
+    "matmul":         lambda x1, x2, y, node: y.size * x1.shape[-1],
+    "linear":         lambda x1, x2, y, node: y.size * x1.shape[-1],
+    "vecdot":         lambda x1, x2, y, node: y.size * x1.shape[-1],
+    "conv":           lambda x1, x2, y, node: y.size * (x2.size // x2.shape[0]),
+    "conv_transpose": lambda x1, x2, y, node: x1.size * (x2.size // x2.shape[0]),
+    "einsum":         lambda x1, x2, y, node: _letters(x1, x2, y, node),
+}
+"""The multiply-adds of products, by their arguments, result and node."""
+# fmt: on
 
 
 def _letters(x1: Any, x2: Any, y: Any, node: Node | None) -> int:
-    """Every letter of the two terms is gone through once."""
+    """Return how many values all letters of a product have together; only a node knows the letters."""
     if node is None:
         return max(x1.size, x2.size, y.size)
     term1, term2, _ = node.params
     lengths = dict(zip(term1 + term2, x1.shape + x2.shape, strict=True))
-    count = 1
-    for length in lengths.values():
-        count *= length
-    return count
-
-
-PRODUCTS: dict[str, Callable[..., int]] = {
-    "conv": _windows,
-    "conv_transpose": _windows_transposed,
-    "einsum": _letters,
-    "linear": _matrices,
-    "matmul": _matrices,
-    "vecdot": _matrices,
-}
-"""The multiply-adds of products, by what they are of: arguments, result and node."""
+    return math.prod(lengths.values())
 
 
 @dataclasses.dataclass(frozen=True)
