@@ -9,9 +9,9 @@ Shapes: B sequences, I = ``input_size``, H = ``hidden_size``, O of what is shown
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
-from typing import Any, ClassVar, NamedTuple, TypeAlias, TypedDict
+from typing import Any, NamedTuple, TypeAlias, TypedDict
 
 from ... import backend, ops
 from ...ops.activations import gate
@@ -20,20 +20,12 @@ from ..init import uniform
 from ..module import Module, Parameter
 
 __all__ = [
-    "Activation",
-    "Noise",
-    "Options",
-    "Recurrent",
-    "Seen",
-    "State",
-    "Weights",
-    "activation",
-    "check",
-    "zoned_out",
-]
+    "Activation", "Noise", "Options", "Recurrent", "Seen", "State", "Weights", "activation", "check", "check_parts",
+    "share", "zoned_out",
+]  # fmt: skip
 
 State: TypeAlias = "tuple[Tensor, ...]"
-"""What is carried from step to step: ``(h,)``, or ``(h, c)`` for an LSTM, each of shape (B, H)."""
+"""What is carried from step to step: ``(h,)``, or ``(h, c)`` for an LSTM, of shapes (B, O) and (B, H)."""
 
 Seen: TypeAlias = "dict[str, Tensor]"
 """Where a step writes its gates and its state, by letter."""
@@ -42,7 +34,7 @@ Activation: TypeAlias = "str | Callable[[Tensor], Tensor]"
 """An activation by its name, or any function of a tensor."""
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "elu": ops.elu, "hardsigmoid": ops.hardsigmoid, "identity": lambda x: x, "relu": ops.relu, "sigmoid": gate,
+    "elu": ops.elu, "hardsigmoid": ops.hardsigmoid, "identity": ops.positive, "relu": ops.relu, "sigmoid": gate,
     "softsign": ops.softsign, "tanh": ops.tanh,
 }  # fmt: skip
 """The names of activations; ``sigmoid`` goes by way of tanh, which is as exact as a gate can tell."""
@@ -54,18 +46,21 @@ class Options(TypedDict, total=False):
     Attributes
     ----------
     layer_norm
-        Normalise the input's and the state's share of the preactivations, each as a whole, with a gain for each: J. L.
-        Ba, J. R. Kiros and G. E. Hinton, "Layer normalization", 2016.
+        Normalise the preactivations, with a gain for each, before the biases are added: those of an `RNN` as a whole,
+        the input's and the state's share of those of an `LSTM` each as a whole, and those of a `GRU` with the gates and
+        the candidate apart. An LSTM's cell state is normalised where it is shown. J. L. Ba, J. R. Kiros and G. E.
+        Hinton, "Layer normalization", 2016.
     recurrent_dropout
-        The probability with which an element of the state is dropped before a step, the same ones at every step of a
+        The probability with which an element of ``h`` is dropped before a step, the same ones at every step of a
         sequence: Y. Gal and Z. Ghahramani, "A theoretically grounded application of dropout in recurrent neural
         networks", NIPS 2016.
     weight_drop
         The probability with which a weight of ``weight_hh`` is dropped, for a whole sequence: S. Merity, N. S. Keskar
         and R. Socher, "Regularizing and optimizing LSTM language models", ICLR 2018.
     zoneout
-        The probability with which an element of the state keeps its old value over a step, or one for each part of the
-        state: D. Krueger et al., "Zoneout: regularizing RNNs by randomly preserving hidden activations", ICLR 2017.
+        The probability with which an element of the state keeps its old value over a step, or one for each of h and c;
+        in evaluation the state is the mean. D. Krueger et al., "Zoneout: regularizing RNNs by randomly preserving
+        hidden activations", ICLR 2017.
     """
 
     layer_norm: bool
@@ -75,11 +70,28 @@ class Options(TypedDict, total=False):
 
 
 class Weights(SimpleNamespace):
-    """The weights of one layer and direction by their names, None for one that it does not have."""
+    """The weights of one layer and direction, ready for its steps: by their names, None for one that there is not.
 
-    weight_hr = weight_ci = weight_cf = weight_co = weight_gg = gain_c = shift_c = None
-    of_gates: Weights
-    of_candidate: Weights
+    Besides, ``b_x`` is added to the input's share of a step and ``b_h`` to the state's, and ``gains_x`` and ``gains_h``
+    are the gains of what is normalised together in each.
+    """
+
+    bias_ih: Any = None
+    bias_hh: Any = None
+    weight_hr: Any = None
+    weight_ci: Any = None
+    weight_cf: Any = None
+    weight_co: Any = None
+    weight_gates: Any = None
+    gain: Any = None
+    gain_ih: Any = None
+    gain_hh: Any = None
+    gain_c: Any = None
+    shift_c: Any = None
+    b_x: Any = None
+    b_h: Any = None
+    gains_x: Any = None
+    gains_h: Any = None
 
 
 class Noise(NamedTuple):
@@ -105,29 +117,65 @@ def activation(op: str, option: str, chosen: Activation) -> Callable[[Tensor], T
     return ACTIVATIONS[chosen]
 
 
-def check(op: str, what: str, x: Tensor, wanted: tuple[int | str, ...]) -> None:
-    """Refuse a tensor whose shape is not the one wanted; a letter stands for any length."""
-    shape = x.shape
+def check(op: str, what: str, x: Any, wanted: tuple[int | str, ...]) -> None:
+    """Refuse what has not the shape that is wanted; a letter stands for any length."""
+    shape = getattr(x, "shape", None)
     if shape == wanted:
         return
+    if shape is None:
+        raise TypeError(f"{op}: got {what} of type {type(x).__name__}, wanted a tensor of shape {_told(wanted)}.")
     if len(shape) != len(wanted) or any(isinstance(n, int) and n != m for n, m in zip(wanted, shape, strict=True)):
-        raise ValueError(f"{op}: got {what} of shape {shape}, wanted ({', '.join(map(str, wanted))}).")
+        raise ValueError(f"{op}: got {what} of shape {shape}, wanted {_told(wanted)}.")
+
+
+def _told(shape: tuple[int | str, ...]) -> str:
+    """Return a shape as Python writes it, with letters as they are."""
+    return f"({', '.join(map(str, shape))}{',' * (len(shape) == 1)})"
+
+
+def check_parts(op: str, what: str, state: Any, letters: Sequence[str]) -> None:
+    """Refuse a state that has not its parts."""
+    if isinstance(state, Tensor):
+        raise TypeError(f"{op}: got {what} as one tensor of shape {state.shape}, wanted ({', '.join(letters)}).")
+    if len(state) != len(letters):
+        raise ValueError(f"{op}: got {what} of {len(state)} parts, wanted ({', '.join(letters)}).")
+
+
+def share(x: Tensor, weight: Tensor, bias: Tensor | None, gains: Sequence[Tensor] | None) -> Tensor:
+    """Return ``x @ weight.T`` plus the bias; with gains, each group of rows is normalised before that."""
+    if gains is None:
+        return ops.linear(x, weight, bias)
+    whole = ops.linear(x, weight)
+    groups = [whole] if len(gains) == 1 else ops.split(whole, [len(gain) for gain in gains], axis=-1)
+    normed = [ops.layer_norm(group, gain.shape, gain) for group, gain in zip(groups, gains, strict=True)]
+    whole = normed[0] if len(normed) == 1 else ops.concat(normed, axis=-1)
+    return whole if bias is None else whole + bias
 
 
 def zoned_out(new: Tensor, old: Tensor, p: float, training: bool) -> Tensor:
     """Return a new state with each element kept at its old value with probability ``p``; in evaluation, the mean."""
-    if p == 0:
-        return new
     if training:
         return ops.where(backend.device_rng.random(new.shape, dtype=backend.xp.float32) < p, old, new)
     return p * old + (1 - p) * new
 
 
 class Recurrent(Module):
-    """A kind of recurrent network: weights named and laid out as in `torch.nn`, gates stacked along the first axis."""
+    """A kind of recurrent network: weights named and laid out as in `torch.nn`, gates stacked along the first axis.
 
-    letters: ClassVar[tuple[str, ...]]
-    """The parts of the state."""
+    Attributes
+    ----------
+    blocks
+        The letters of the blocks of H rows that the weights have, in their order.
+    letters
+        The parts of the state.
+    state_sizes
+        The length of each.
+    output_size
+        O: how many elements of the state are shown.
+    """
+
+    blocks: str
+    letters: tuple[str, ...] = ("h",)
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool, **options: Any) -> None:
         for name, size in (("input_size", input_size), ("hidden_size", hidden_size)):
@@ -136,6 +184,8 @@ class Recurrent(Module):
         self.input_size = input_size
         self.hidden_size = hidden_size
         self.bias = bias
+        self.output_size = hidden_size
+        self.state_sizes: tuple[int, ...] = (hidden_size,)
         self._configure(**options)
 
     # What a kind of network says of itself
@@ -147,8 +197,11 @@ class Recurrent(Module):
         recurrent_dropout: float = 0.0,
         weight_drop: float = 0.0,
         zoneout: float | tuple[float, ...] = 0.0,
+        **unknown: Any,
     ) -> None:
         """Take over the options; a kind of network has more of them."""
+        if unknown:
+            raise TypeError(f"{type(self).__name__}: got {', '.join(unknown)}, but there is no such option.")
         zoneouts = zoneout if isinstance(zoneout, tuple) else (zoneout,) * len(self.letters)
         if len(zoneouts) != len(self.letters):
             parts = ", ".join(self.letters)
@@ -158,27 +211,18 @@ class Recurrent(Module):
         self.weight_drop = self.probability("weight_drop", weight_drop)
         self.zoneout = tuple(self.probability("zoneout", p) for p in zoneouts)
 
-    @property
-    def blocks(self) -> str:
-        """The letters of the blocks of H rows that the weights have, in their order."""
-        raise NotImplementedError
-
-    @property
-    def output_size(self) -> int:
-        """O: how many elements of the state are shown."""
-        return self.hidden_size
-
-    def state_sizes(self) -> tuple[int, ...]:
-        """Return the length of each part of the state."""
-        return (self.output_size,)
-
-    def extra_shapes(self) -> Mapping[str, tuple[int, ...]]:
-        """Return the shapes of the weights that only this kind has, by name."""
-        return {}
+    def weight_shapes(self, columns: int) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of the weights of a layer that reads so many columns, by name."""
+        rows = len(self.blocks) * self.hidden_size
+        shapes: dict[str, tuple[int, ...]] = {"weight_ih": (rows, columns), "weight_hh": (rows, self.output_size)}
+        return {**shapes, "bias_ih": (rows,), "bias_hh": (rows,)} if self.bias else shapes
 
     def prepare(self, w: Weights) -> None:
-        """Put the biases where a step wants them: ``b_x`` with the input's share, ``b_h`` with the state's."""
-        w.b_x, w.b_h = (None, None) if w.bias_ih is None else (w.bias_ih + w.bias_hh, None)
+        """Say which biases and gains belong to the input's share of a step, and which to the state's."""
+        if w.bias_ih is not None:
+            w.b_x = w.bias_ih + w.bias_hh
+        if w.gain_ih is not None:
+            w.gains_x, w.gains_h = (w.gain_ih,), (w.gain_hh,)
 
     def step(self, a: Tensor, state: State, w: Weights, noise: Noise, seen: Seen | None) -> State:
         """Return the state after a step; ``a`` is the input's share of the preactivations."""
@@ -194,49 +238,27 @@ class Recurrent(Module):
 
     def _make_weights(self, columns: int, suffix: str = "") -> None:
         """Draw the weights of one layer from U(-k, k), k = 1 / sqrt(H), as PyTorch does, and set them as attributes."""
-        rows, bound = len(self.blocks) * self.hidden_size, 1 / math.sqrt(self.hidden_size)
-        shapes: dict[str, tuple[int, ...]] = {"weight_ih": (rows, columns), "weight_hh": (rows, self.output_size)}
-        if self.bias:
-            shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
-        if self.layer_norm:
-            shapes |= {"gain_ih": (rows,), "gain_hh": (rows,)}
-        for name, shape in {**shapes, **self.extra_shapes()}.items():
+        bound, shapes = 1 / math.sqrt(self.hidden_size), self.weight_shapes(columns)
+        self._weight_names = tuple(shapes)
+        for name, shape in shapes.items():
             start = FIXED.get(name.split("_")[0])
             setattr(self, name + suffix, uniform(*shape, bound=bound) if start is None else Parameter(start(shape)))
 
     def _weights(self, suffix: str, noise: Noise) -> Weights:
         """Return the weights of one layer and direction, ready for its steps."""
-        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "gain_ih", "gain_hh", *self.extra_shapes())
-        w = Weights(**{name: getattr(self, name + suffix, None) for name in names})
+        w = Weights(**{name: getattr(self, name + suffix) for name in self._weight_names})
         if noise.weight_hh is not None:
             w.weight_hh = w.weight_hh * noise.weight_hh
         self.prepare(w)
         return w
 
-    def _noise(self, batch_size: int, suffix: str = "") -> Noise:
-        """Draw what is dropped throughout a sequence; nothing in evaluation."""
+    def _noise(self, batch: tuple[int, ...], suffix: str = "") -> Noise:
+        """Draw what is dropped throughout a sequence, for a batch of some shape; nothing in evaluation."""
         if not self.training or not (self.recurrent_dropout or self.weight_drop):
             return QUIET
         weight = getattr(self, "weight_hh" + suffix)
-        h = ops.ones((batch_size, self.output_size), dtype=weight.dtype)
+        h = ops.ones((*batch, self.output_size), dtype=weight.dtype)
         return Noise(
             ops.dropout(h, self.recurrent_dropout) if self.recurrent_dropout else None,
             ops.dropout(ops.ones_like(weight), self.weight_drop) if self.weight_drop else None,
         )
-
-    def _share_of_input(self, x: Tensor, w: Weights) -> Tensor:
-        """Return the input's share of the preactivations."""
-        return _share(x, w.weight_ih, w.b_x, w.gain_ih)
-
-
-def share_of_state(a: Tensor, h: Tensor, w: Weights) -> Tensor:
-    """Return the preactivations: the state's share added to the input's."""
-    return _share(h, w.weight_hh, a, w.gain_hh)
-
-
-def _share(x: Tensor, weight: Tensor, bias: Tensor | None, gain: Tensor | None) -> Tensor:
-    """Return ``x @ weight.T``, normalised if there is a gain, and the bias added to it."""
-    if gain is None:
-        return ops.linear(x, weight, bias)
-    share = ops.layer_norm(ops.linear(x, weight), gain.shape, gain)
-    return share if bias is None else share + bias

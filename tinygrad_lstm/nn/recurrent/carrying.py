@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
+from weakref import WeakKeyDictionary
 
+from ...tape import Node
 from ...tensor import Tensor
 
 __all__ = ["detach", "truncated_bptt"]
 
+LONG = 1000
+"""After how many calls in a row a recorded state is taken for a forgotten one."""
+
+_calls: WeakKeyDictionary[Node, int] = WeakKeyDictionary()
+"""For the last states of layers that are on the tape, how many calls in a row have carried them on."""
+
 
 def detach(state: Any) -> Any:
-    """Return a state, or nested tuples and lists of tensors, with every tensor cut off the tape.
+    """Return a state, or tensors within tuples, lists and dicts, with every tensor cut off the tape.
 
     >>> import tinygrad_lstm as tg
     >>> lstm = tg.nn.LSTM(3, 5)
@@ -20,12 +29,15 @@ def detach(state: Any) -> Any:
     """
     if isinstance(state, Tensor):
         return state.detach()
-    return type(state)([detach(part) for part in state]) if isinstance(state, (tuple, list)) else state
+    if isinstance(state, dict):
+        return {name: detach(part) for name, part in state.items()}
+    if isinstance(state, (tuple, list)):
+        parts = [detach(part) for part in state]
+        return type(state)(*parts) if hasattr(state, "_fields") else type(state)(parts)
+    return state
 
 
-def truncated_bptt(
-    model: Callable[..., tuple[Any, Any]], stream: Iterable[tuple[Any, ...]], state: Any = None
-) -> Iterator[tuple[Any, ...]]:
+def truncated_bptt(model: Callable[..., tuple[Any, Any]], stream: Iterable[Any], state: Any = None) -> Iterator[Any]:
     """Run a model over stretches of a long sequence, the state carried from each to the next and detached in between.
 
     Parameters
@@ -33,15 +45,15 @@ def truncated_bptt(
     model
         Takes a stretch and a state, and returns its output and the state after it, as `LSTM` does.
     stream
-        Gives tuples: a stretch of the input, and whatever belongs to it, such as the target.
+        Gives stretches of the input, or tuples of one and whatever belongs to it, such as the target.
     state
         The state before the first stretch.
 
     Yields
     ------
-    tuple
-        The output, in the place of the input; then the rest of the stream's tuple. Gradients of it end where the stretch
-        begins.
+    Tensor or tuple
+        The output; or, where the stream gives tuples, such a tuple with the output in the place of the input. Its
+        gradient ends where the stretch begins.
 
     References
     ----------
@@ -56,7 +68,22 @@ def truncated_bptt(
     >>> for output, target in tg.nn.truncated_bptt(lstm, stream):
     ...     tg.mse_loss(output, target).backward()
     """
-    for x, *rest in stream:
+    for stretch in stream:
+        x, *others = stretch if isinstance(stretch, (tuple, list)) else (stretch,)
         output, state = model(x, state)
         state = detach(state)
-        yield output, *rest
+        yield (output, *others) if isinstance(stretch, (tuple, list)) else output
+
+
+def note_carried(op: str, before: Tensor, after: Tensor) -> None:
+    """Take note that a state was carried on by a call, and warn once it looks as if nobody had thought of the tape."""
+    if type(before.node) is not Node or type(after.node) is not Node:
+        return
+    _calls[after.node] = calls = _calls.get(before.node, 0) + 1
+    if calls == LONG:
+        warnings.warn(
+            f"{op}: got a state that {LONG:,} calls in a row have carried on and recorded, and all that they computed "
+            "is kept for its derivative; cut it off between the calls with nn.detach or nn.truncated_bptt, or compute "
+            "under no_grad what is not to be differentiated.",
+            stacklevel=5,
+        )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ...ops import zeros
-from ...tensor import Tensor
-from .base import Noise, Recurrent, Seen, State, check
+from ...tensor import Tensor, asarray
+from .base import Noise, Recurrent, Seen, State, check, share
 
 __all__ = ["Cell"]
 
@@ -14,12 +15,14 @@ __all__ = ["Cell"]
 class Cell(Recurrent):
     """One step over a batch: a function of the input and the state before."""
 
+    weight_ih: Tensor
+
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True, **options: Any) -> None:
         super().__init__(input_size, hidden_size, bias, **options)
         self._make_weights(input_size)
 
-    def noise(self, batch_size: int) -> Noise:
-        """Draw the noise of a whole sequence, to be given to each step of it.
+    def noise(self, batch_size: int | None = None) -> Noise:
+        """Draw the noise of a whole sequence, or of a batch of them, to be given to each step.
 
         >>> import tinygrad_lstm as tg
         >>> cell = tg.nn.LSTMCell(3, 5, recurrent_dropout=0.5)
@@ -27,21 +30,22 @@ class Cell(Recurrent):
         >>> for x in tg.ones((4, 2, 3)):
         ...     state = cell(x, state, noise=noise)
         """
-        return self._noise(batch_size)
+        return self._noise(() if batch_size is None else (batch_size,))
 
     def _stepped(
-        self, x: Tensor, state: tuple[Tensor | None, ...], noise: Noise | None, record: bool
+        self, x: Tensor, state: Sequence[Tensor | None], noise: Noise | None, record: bool
     ) -> tuple[State, Seen]:
-        """Return the state after a step from ``x`` of shape (B, I), and what was seen on the way; None is zeros."""
-        op = type(self).__name__
-        check(op, "input", x, ("B", self.input_size))
-        shapes = [(x.shape[0], size) for size in self.state_sizes()]
-        if len(state) != len(shapes):
-            raise ValueError(f"{op}: got a state of {len(state)} parts, wanted {', '.join(self.letters)}.")
-        start = tuple(zeros(n, dtype=x.dtype) if s is None else s for s, n in zip(state, shapes, strict=True))
-        for part, shape in zip(start, shapes, strict=True):
-            check(op, "state", part, shape)
-        noise = self._noise(x.shape[0]) if noise is None else noise
-        w = self._weights("", noise)
+        """Return the state after a step from ``x`` of shape (B, I) or (I,), and what was seen on the way."""
+        op, x = type(self).__name__, asarray(x)
+        batch = x.shape[:-1][:1]
+        check(op, "input", x, ("B", self.input_size) if batch else (self.input_size,))
+        start = []
+        for part, size in zip(state, self.state_sizes, strict=True):
+            if part is None:
+                part = zeros((*batch, size), dtype=self.weight_ih.dtype)
+            check(op, "state", part, (*batch, size))
+            start.append(part)
+        w = self._weights("", noise := self._noise(batch) if noise is None else noise)
         seen: Seen = {}
-        return self.step(self._share_of_input(x, w), start, w, noise, seen if record else None), seen
+        a = share(x, w.weight_ih, w.b_x, w.gains_x)
+        return self.step(a, tuple(start), w, noise, seen if record else None), seen

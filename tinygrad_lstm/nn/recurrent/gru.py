@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Unpack
+from typing import Any, Unpack
 
 from ...ops import split
 from ...tensor import Tensor
-from .base import Activation, Noise, Options, Recurrent, Seen, State, Weights, share_of_state, zoned_out
-from .base import activation as named_activation
+from .base import Activation, Noise, Options, Recurrent, Seen, State, Weights, activation, share, zoned_out
 from .cell import Cell
 from .layers import Layers, Lengths
 
@@ -20,23 +19,20 @@ class GRUOptions(Options, total=False):
     Attributes
     ----------
     reset_after
-        Whether the reset gate stands behind the product with ``W_hn``, as in PyTorch and cuDNN and by default, or before
-        it, as in the paper.
-    gate_activation
-        The activation of the gates, ``"sigmoid"``: a name, or a function of a tensor.
-    activation
-        That of the candidate, ``"tanh"``.
+        Whether the reset gate stands behind the product with ``W_hn``, as in PyTorch and cuDNN and by default, or
+        before it, as in the paper.
+    gate_activation, candidate_activation
+        The activations of the gates, ``"sigmoid"``, and of the candidate, ``"tanh"``: names, or functions of a tensor.
     """
 
     reset_after: bool
     gate_activation: Activation
-    activation: Activation
+    candidate_activation: Activation
 
 
 class _GRU(Recurrent):
     """The step of a gated recurrent unit."""
 
-    letters: ClassVar[tuple[str, ...]] = ("h",)
     blocks = "rzn"
 
     def _configure(
@@ -44,47 +40,60 @@ class _GRU(Recurrent):
         *,
         reset_after: bool = True,
         gate_activation: Activation = "sigmoid",
-        activation: Activation = "tanh",
+        candidate_activation: Activation = "tanh",
         **options: Any,
     ) -> None:
         super()._configure(**options)
         op = type(self).__name__
         self.reset_after = reset_after
-        self.gate_activation = named_activation(op, "gate_activation", gate_activation)
-        self.activation = named_activation(op, "activation", activation)
+        self.gate_activation = activation(op, "gate_activation", gate_activation)
+        self.candidate_activation = activation(op, "candidate_activation", candidate_activation)
+
+    def weight_shapes(self, columns: int) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of the weights of a layer that reads so many columns, by name."""
+        shapes, rows = super().weight_shapes(columns), 3 * self.hidden_size
+        return {**shapes, "gain_ih": (rows,), "gain_hh": (rows,)} if self.layer_norm else shapes
 
     def prepare(self, w: Weights) -> None:
         """Leave the state's bias where the reset gate multiplies it; in the other form, part the weights instead."""
+        parts = [2 * self.hidden_size, self.hidden_size]
+        if w.gain_ih is not None:
+            w.gains_x, w.gains_h = split(w.gain_ih, parts), split(w.gain_hh, parts)
         if self.reset_after:
             w.b_x, w.b_h = w.bias_ih, w.bias_hh
-            return
-        super().prepare(w)
-        parts = [2 * self.hidden_size, self.hidden_size]
-        gains = [None, None] if w.gain_hh is None else split(w.gain_hh, parts)
-        w.of_gates, w.of_candidate = (
-            Weights(weight_hh=weight, gain_hh=gain)
-            for weight, gain in zip(split(w.weight_hh, parts), gains, strict=True)
-        )
+        else:
+            w.b_x = None if w.bias_ih is None else w.bias_ih + w.bias_hh
+            w.of_gates, w.of_candidate = split(w.weight_hh, parts)
 
     def step(self, a: Tensor, state: State, w: Weights, noise: Noise, seen: Seen | None) -> State:
         """Return the state after a step; ``a`` is the input's share of the preactivations, (B, 3 H)."""
         (h,) = state
         h_seen = h if noise.h is None else h * noise.h
-        if self.reset_after:
-            a_r, a_z, a_n = split(a, 3, axis=-1)
-            b_r, b_z, b_n = split(share_of_state(w.b_h, h_seen, w), 3, axis=-1)
-            r = self.gate_activation(a_r + b_r).named("r")
-            z = self.gate_activation(a_z + b_z).named("z")
-            n = self.activation(a_n + r * b_n).named("n")
-        else:
-            a_rz, a_n = split(a, [2 * self.hidden_size, self.hidden_size], axis=-1)
-            r, z = split(self.gate_activation(share_of_state(a_rz, h_seen, w.of_gates)), 2, axis=-1)
-            r, z = r.named("r"), z.named("z")
-            n = self.activation(share_of_state(a_n, r * h_seen, w.of_candidate)).named("n")
-        h_t = zoned_out((1 - z) * n + z * h, h, self.zoneout[0], self.training).named("h")
+        r, z, n = self._after(a, h_seen, w) if self.reset_after else self._before(a, h_seen, w)
+        h_t = (1 - z) * n + z * h
+        (p,) = self.zoneout
+        h_t = (zoned_out(h_t, h, p, self.training) if p else h_t).named("h")
         if seen is not None:
             seen.update(r=r, z=z, n=n, h=h_t)
         return (h_t,)
+
+    def _after(self, a: Tensor, h: Tensor, w: Weights) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the gates and the candidate, the reset gate standing behind the product."""
+        a_r, a_z, a_n = split(a, 3, axis=-1)
+        b_r, b_z, b_n = split(share(h, w.weight_hh, w.b_h, w.gains_h), 3, axis=-1)
+        r = self.gate_activation(a_r + b_r).named("r")
+        z = self.gate_activation(a_z + b_z).named("z")
+        n = self.candidate_activation(a_n + r * b_n).named("n")
+        return r, z, n
+
+    def _before(self, a: Tensor, h: Tensor, w: Weights) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the gates and the candidate, the reset gate standing before the product."""
+        a_rz, a_n = split(a, [2 * self.hidden_size, self.hidden_size], axis=-1)
+        of_gates, of_candidate = (None, None) if w.gains_h is None else ([gain] for gain in w.gains_h)
+        r, z = split(share(h, w.of_gates, a_rz, of_gates), 2, axis=-1)
+        r, z = self.gate_activation(r).named("r"), self.gate_activation(z).named("z")
+        n = self.candidate_activation(share(r * h, w.of_candidate, a_n, of_candidate)).named("n")
+        return r, z, n
 
 
 class GRUCell(_GRU, Cell):
@@ -115,6 +124,8 @@ class GRUCell(_GRU, Cell):
         Shapes (3 H, I) and (3 H, H), gates in the order r, z, n, drawn from U(-k, k) with k = 1 / sqrt(H).
     bias_ih, bias_hh
         Shape (3 H,) each, drawn likewise.
+    gain_ih, gain_hh
+        Shape (3 H,) each, ones, with ``layer_norm``.
 
     References
     ----------
@@ -132,7 +143,7 @@ class GRUCell(_GRU, Cell):
         super().__init__(input_size, hidden_size, bias, **options)
 
     def forward(self, x: Tensor, h: Tensor | None = None, *, noise: Noise | None = None, record: bool = False) -> Any:
-        """Return ``h_t`` of shape (B, H) for ``x`` of shape (B, I) and the state before, zeros if None.
+        """Return ``h_t`` of shape (B, H) for ``x`` of shape (B, I) and the state before, zeros if None; or without B.
 
         See `LSTMCell.forward` for ``noise`` and ``record``.
         """

@@ -9,14 +9,16 @@ state.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
-from ...ops import concat, dropout, permute_dims, stack, unstack, where, zeros
+from ...ops import arange, concat, dropout, permute_dims, stack, unstack, where, zeros
 from ...tape import scope
 from ...tape import state as thread
-from ...tensor import Tensor, asarray, wrap
-from .base import Recurrent, Seen, State, Weights, check
+from ...tensor import Tensor, asarray
+from .base import Recurrent, Seen, State, Weights, check, check_parts, share
+from .carrying import note_carried
 
 __all__ = ["Layers", "Lengths"]
 
@@ -27,8 +29,35 @@ CACHED = 1 << 16
 """How many preactivations are computed at once: in float32, what fits the second cache of a core beside the weights."""
 
 
+class Padding(NamedTuple):
+    """What of a batch lies behind the ends of its sequences.
+
+    Attributes
+    ----------
+    within
+        Whether a step is a sequence's own, shape (T, B, 1); None if all are.
+    begin
+        The first step at which a sequence has ended.
+    """
+
+    within: Tensor | None
+    begin: int
+
+    def cleared(self, x: Tensor) -> Tensor:
+        """Return something of shape (T, B, ...) with 0 where there is padding."""
+        return x if self.within is None else where(self.within, x, 0)
+
+    def kept(self, new: State, old: State, t: int) -> State:
+        """Return the state after a step: the old one for the sequences that do not have it."""
+        assert self.within is not None
+        here = self.within[t]
+        return tuple(where(here, ours, theirs) for ours, theirs in zip(new, old, strict=True))
+
+
 class Layers(Recurrent):
     """A stack of layers over a sequence."""
+
+    weight_ih_l0: Tensor
 
     def __init__(
         self,
@@ -48,6 +77,12 @@ class Layers(Recurrent):
         self.batch_first = batch_first
         self.dropout = self.probability("dropout", dropout)
         self.bidirectional = bidirectional
+        if dropout and num_layers == 1:
+            warnings.warn(
+                f"{type(self).__name__}: got dropout = {dropout}, which is between layers, and one layer: nothing is "
+                "dropped.",
+                stacklevel=3,
+            )
         for layer in range(num_layers):
             for reverse in self._directions:
                 self._make_weights(input_size if layer == 0 else self._width, _suffix(layer, reverse))
@@ -66,6 +101,7 @@ class Layers(Recurrent):
         """Return the last layer's output once it has seen the whole of each sequence, of shape (B, D O).
 
         That is not ``output[-1]``: a shorter sequence ends earlier, and the reverse direction ends at the first step.
+        It is the last layer's part of the last ``h``, but 0 for a sequence of no steps.
 
         Parameters
         ----------
@@ -83,38 +119,33 @@ class Layers(Recurrent):
         >>> bool(tg.all(last == tg.concat(list(h_n), axis=-1)))
         True
         """
-        if output.ndim == 2:
-            return self.last(output[:, None])[0]
-        if self.batch_first:
-            output = permute_dims(output, (1, 0, 2))
+        output, batched = self._in_time("output", output, self._width)
         steps, batch, _ = output.shape
-        counts = self._counts(lengths, steps, batch)
+        counts = self._counts(lengths, batched, steps, batch)
         ends = output[-1] if counts is None else output[asarray(counts) - 1, asarray(list(range(batch)))]
-        if not self.bidirectional:
-            return ends
-        return concat([ends[:, : self.output_size], output[0][:, self.output_size :]], axis=-1)
+        if self.bidirectional:
+            ends = concat([ends[:, : self.output_size], output[0, :, self.output_size :]], axis=-1)
+        return ends if batched else ends[0]
 
     def _run(
         self, x: Tensor, initial: State | None, lengths: Lengths, record: bool
     ) -> tuple[Tensor, State, dict[str, Tensor]]:
         """Return the outputs of the last layer, the last states of all, and what was seen, as the input is arranged."""
-        batched = x.ndim != 2
-        x, initial = self._arranged(x, initial, batched)
-        if lengths is not None and not batched:
-            raise ValueError(
-                f"{type(self).__name__}: got lengths for a sequence of shape (T, I), wanted a batch of them."
-            )
-        within = self._within(self._counts(lengths, x.shape[0], x.shape[1]), x.shape[0])
-        if within is not None:
-            x = where(stack(within), x, 0)  # so that padding, whatever it holds, reaches no gradient
-        finals, seen = [], []
+        x, batched = self._in_time("input", asarray(x), self.input_size)
+        if x.shape[0] == 0:
+            raise ValueError(f"{type(self).__name__}: got a sequence of no steps, wanted at least one.")
+        carried = self._initial(initial, x.shape[1], batched)
+        padding = _padding(self._counts(lengths, batched, *x.shape[:2]), x.shape[0])
+        x = padding.cleared(x)  # so that what it holds reaches no gradient
+        finals: list[State] = []
+        seen: list[Seen] = []
         for layer in range(self.num_layers):
             outputs = []
             for reverse in self._directions:
                 suffix, place = _suffix(layer, reverse), len(finals)
                 with scope(suffix[1:]):
-                    start = tuple(part[place] for part in initial)
-                    output, final, seen_here = self._run_one(x, suffix, reverse, start, within, record)
+                    start = tuple(part[place] for part in carried)
+                    output, final, seen_here = self._run_one(x, suffix, reverse, start, padding, record)
                 outputs.append(output)
                 finals.append(final)
                 seen.append(seen_here)
@@ -124,72 +155,72 @@ class Layers(Recurrent):
         last = tuple(stack(parts) for parts in zip(*finals, strict=True))
         record_of_all = {letter: stack([one[letter] for one in seen]) for letter in seen[0]}
         if not batched:
-            return x[:, 0], tuple(part[:, 0] for part in last), {k: v[:, :, 0] for k, v in record_of_all.items()}
-        return (permute_dims(x, (1, 0, 2)) if self.batch_first else x), last, record_of_all
-
-    def _arranged(self, x: Tensor, initial: State | None, batched: bool) -> tuple[Tensor, State]:
-        """Return the input as (T, B, I) and the parts of the initial state as (L D, B, .), with all shapes checked."""
-        op = type(self).__name__
-        axes = ("B", "T", self.input_size) if self.batch_first else ("T", "B", self.input_size)
-        check(op, "input", x, axes if batched else ("T", self.input_size))
-        if not batched:
-            x = x[:, None]
+            x, last = x[:, 0], tuple(part[:, 0] for part in last)
+            record_of_all = {letter: part[:, :, 0] for letter, part in record_of_all.items()}
         elif self.batch_first:
             x = permute_dims(x, (1, 0, 2))
-        if x.shape[0] == 0:
-            raise ValueError(f"{op}: got a sequence of no steps, wanted at least one.")
-        count = self.num_layers * len(self._directions)
-        sizes = self.state_sizes()
-        if initial is None:
-            return x, tuple(zeros((count, x.shape[1], size), dtype=x.dtype) for size in sizes)
-        if len(initial) != len(sizes):
-            raise ValueError(f"{op}: got an initial state of {len(initial)} parts, wanted {', '.join(self.letters)}.")
-        for part, size in zip(initial, sizes, strict=True):
-            check(op, "initial state", part, (count, x.shape[1], size) if batched else (count, size))
-        return x, initial if batched else tuple(part[:, None] for part in initial)
+        if initial is not None:
+            note_carried(type(self).__name__, initial[0], last[0])
+        return x, last, record_of_all
 
-    def _counts(self, lengths: Lengths, steps: int, batch: int) -> list[int] | None:
-        """Return how many steps each sequence has, with everything checked."""
+    def _in_time(self, what: str, x: Tensor, columns: int) -> tuple[Tensor, bool]:
+        """Return sequences as (T, B, columns), and whether they are a batch; one alone becomes a batch of one."""
+        if x.ndim == 2:
+            check(type(self).__name__, what, x, ("T", columns))
+            return x[:, None], False
+        check(type(self).__name__, what, x, ("B", "T", columns) if self.batch_first else ("T", "B", columns))
+        return permute_dims(x, (1, 0, 2)) if self.batch_first else x, True
+
+    def _initial(self, initial: State | None, batch: int, batched: bool) -> State:
+        """Return the parts of the initial state as (L D, B, .)."""
+        op, count = type(self).__name__, self.num_layers * len(self._directions)
+        if initial is None:
+            return tuple(zeros((count, batch, n), dtype=self.weight_ih_l0.dtype) for n in self.state_sizes)
+        check_parts(op, "initial state", initial, self.letters)
+        for part, size in zip(initial, self.state_sizes, strict=True):
+            check(op, "initial state", part, (count, batch, size) if batched else (count, size))
+        return initial if batched else tuple(part[:, None] for part in initial)
+
+    def _counts(self, lengths: Lengths, batched: bool, steps: int, batch: int) -> list[int] | None:
+        """Return how many steps each sequence has, with everything checked; None if all have all."""
         if lengths is None:
             return None
-        op, counts = type(self).__name__, asarray(lengths)
-        if counts.shape != (batch,) or counts.dtype.kind not in "iu":
+        op = type(self).__name__
+        if not batched:
+            raise ValueError(f"{op}: got lengths for one sequence of shape (T, I), wanted a batch of them.")
+        counts = asarray(lengths)
+        if counts.shape != (batch,) or (counts.dtype.kind not in "iu" and batch > 0):
             raise ValueError(f"{op}: got lengths of shape {counts.shape} and {counts.dtype}, wanted {batch} integers.")
         listed: list[int] = counts.tolist()
         if any(not 0 <= n <= steps for n in listed):
             raise ValueError(f"{op}: got lengths {listed}, wanted them between 0 and {steps}, the steps of the input.")
-        return listed
-
-    def _within(self, counts: list[int] | None, steps: int) -> list[Tensor] | None:
-        """Return for each step which sequences have it, shape (B, 1); None if all have all."""
-        if counts is None or all(n == steps for n in counts):
-            return None
-        device = asarray(counts).data[:, None]
-        return [wrap(device > t, None) for t in range(steps)]
+        return None if all(n == steps for n in listed) else listed
 
     def _run_one(
-        self, x: Tensor, suffix: str, reverse: bool, carried: State, within: list[Tensor] | None, record: bool
+        self, x: Tensor, suffix: str, reverse: bool, carried: State, padding: Padding, record: bool
     ) -> tuple[Tensor, State, Seen]:
         """Return one layer's outputs in one direction, (T, B, O), its last state, and what was seen at each step."""
-        noise = self._noise(x.shape[1], suffix)
+        noise = self._noise(x.shape[1:2], suffix)
         w = self._weights(suffix, noise)
         for part, letter in zip(carried, self.letters, strict=True):
             part.named(letter)
         times = range(x.shape[0] - 1, -1, -1) if reverse else range(x.shape[0])
         shares = self._shares(x, w, times)
-        outputs, seen = {}, {}
+        outputs: list[Tensor] = []
+        seen: list[Seen] = []
         for t in times:
-            seen[t] = {} if record else None
+            here: Seen | None = {} if record else None
             with scope(f"t={t + 1}"):
-                new = self.step(next(shares), carried, w, noise, seen[t])
-                outputs[t] = new[0]
-                if within is not None:
-                    outputs[t] = where(within[t], new[0], 0)
-                    new = tuple(where(within[t], ours, old) for ours, old in zip(new, carried, strict=True))
-            carried = new
-        steps = range(x.shape[0])
-        told = {letter: stack([seen[t][letter] for t in steps]) for letter in seen[0] or {}}
-        return stack([outputs[t] for t in steps]), carried, told
+                new = self.step(next(shares), carried, w, noise, here)
+                outputs.append(new[0])
+                carried = new if t < padding.begin else padding.kept(new, carried, t)
+            if here is not None:
+                seen.append(here)
+        if reverse:
+            outputs.reverse()
+            seen.reverse()
+        told = {letter: padding.cleared(stack([here[letter] for here in seen])) for letter in (seen[0] if seen else ())}
+        return padding.cleared(stack(outputs)), carried, told
 
     def _shares(self, x: Tensor, w: Weights, times: range) -> Iterator[Tensor]:
         """Give the input's share of each step: as many steps in one product as the cache holds, one while taping."""
@@ -197,10 +228,18 @@ class Layers(Recurrent):
         for start in range(0, len(times), together):
             block = times[start : start + together]
             if together == 1:  # taken when its step asks for it, in that step's scope
-                yield self._share_of_input(x[block[0]].named("x"), w)
+                yield share(x[block[0]].named("x"), w.weight_ih, w.b_x, w.gains_x)
             else:
-                shares = unstack(self._share_of_input(x[min(block) : max(block) + 1], w))
+                steps = x[min(block) : max(block) + 1]
+                shares = unstack(share(steps, w.weight_ih, w.b_x, w.gains_x))
                 yield from shares if block.step > 0 else reversed(shares)
+
+
+def _padding(counts: list[int] | None, steps: int) -> Padding:
+    """Return what lies behind the ends of sequences of so many steps, of which a batch has ``steps`` places."""
+    if not counts:
+        return Padding(None, steps)
+    return Padding(asarray(counts)[None, :, None] > arange(steps)[:, None, None], min(counts))
 
 
 def _suffix(layer: int, reverse: bool) -> str:

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Unpack
 
 from ...ops import clip, concat, layer_norm, linear, split
 from ...tensor import Tensor
-from .base import Activation, Noise, Options, Recurrent, Seen, State, Weights, activation, share_of_state, zoned_out
+from .base import (
+    Activation,
+    Noise,
+    Options,
+    Recurrent,
+    Seen,
+    State,
+    Weights,
+    activation,
+    check_parts,
+    share,
+    zoned_out,
+)
 from .cell import Cell
 from .layers import Layers, Lengths
 
@@ -20,14 +31,16 @@ class LSTMOptions(Options, total=False):
     Attributes
     ----------
     proj_size
-        P: show ``W_hr h`` of this length instead of ``h``; 0 for no projection. H. Sak, A. Senior and F. Beaufays, "Long
-        short-term memory recurrent neural network architectures for large scale acoustic modeling", Interspeech 2014.
+        P: show ``W_hr h`` of this length instead of ``h``; 0 for no projection. H. Sak, A. Senior and F. Beaufays,
+        "Long short-term memory recurrent neural network architectures for large scale acoustic modeling", Interspeech
+        2014.
     forget_bias
         What the forget gate's bias starts from, 1 being a good beginning; None to draw it. R. Jozefowicz, W. Zaremba
         and I. Sutskever, "An empirical exploration of recurrent network architectures", ICML 2015.
     peephole
-        The gates see the cell state, each element its own: F. A. Gers, N. Schraudolph and J. Schmidhuber, "Learning
-        precise timing with LSTM recurrent networks", JMLR 3, 2002.
+        The gates see the cell state, each element its own: F. A. Gers, N. N. Schraudolph and J. Schmidhuber, "Learning
+        precise timing with LSTM recurrent networks", JMLR 3, 2002. The input and the forget gate see the one before the
+        step, the output gate the new one.
     coupled
         Forget what is written over, ``f = 1 - i``: K. Greff et al., "LSTM: a search space odyssey", 2017.
     input_gate, forget_gate, output_gate
@@ -35,11 +48,11 @@ class LSTMOptions(Options, total=False):
     gate_recurrence
         The gates see the gates of the step before, which become a part of the state: the full gate recurrence of Greff
         et al., after Hochreiter and Schmidhuber, 1997.
-    gate_activation, cell_activation, output_activation
-        The activations of the gates, ``"sigmoid"``, of the candidate, ``"tanh"``, and of the cell state where it is shown,
-        ``"tanh"``: names, or functions of a tensor.
+    gate_activation, candidate_activation, output_activation
+        The activations of the gates, ``"sigmoid"``, of the candidate, ``"tanh"``, and of the cell state where it is
+        shown, ``"tanh"``: names, or functions of a tensor.
     cell_clip
-        Clip the cell state to within this distance from 0; None to let it grow.
+        Clip the cell state to within this distance from 0; None to let it grow. Sak, Senior and Beaufays, as above.
     """
 
     proj_size: int
@@ -51,13 +64,21 @@ class LSTMOptions(Options, total=False):
     output_gate: bool
     gate_recurrence: bool
     gate_activation: Activation
-    cell_activation: Activation
+    candidate_activation: Activation
     output_activation: Activation
     cell_clip: float | None
 
 
 class _LSTM(Recurrent):
-    """The step of a long short-term memory."""
+    """The step of a long short-term memory.
+
+    Attributes
+    ----------
+    gates
+        The letters of the gates that have weights, in their order.
+    """
+
+    letters: tuple[str, ...] = ("h", "c")
 
     def _configure(
         self,
@@ -71,65 +92,51 @@ class _LSTM(Recurrent):
         output_gate: bool = True,
         gate_recurrence: bool = False,
         gate_activation: Activation = "sigmoid",
-        cell_activation: Activation = "tanh",
+        candidate_activation: Activation = "tanh",
         output_activation: Activation = "tanh",
         cell_clip: float | None = None,
         **options: Any,
     ) -> None:
-        op = type(self).__name__
+        super()._configure(**options)
+        op, H = type(self).__name__, self.hidden_size
         if coupled and not (input_gate and forget_gate):
             raise ValueError(f"{op}: got coupled=True without an input or a forget gate, wanted both to couple.")
-        if not 0 <= proj_size < self.hidden_size:
-            raise ValueError(f"{op}: got proj_size = {proj_size}, wanted less than hidden_size = {self.hidden_size}.")
-        if cell_clip is not None and cell_clip <= 0:
+        if not 0 <= proj_size < H:
+            raise ValueError(f"{op}: got proj_size = {proj_size}, wanted less than hidden_size = {H}, or 0 for none.")
+        if cell_clip is not None and not cell_clip > 0:
             raise ValueError(f"{op}: got cell_clip = {cell_clip}, wanted a number above 0, or None.")
         if forget_bias is not None and (coupled or not forget_gate or not self.bias):
             raise ValueError(f"{op}: got forget_bias = {forget_bias}, but there is no bias of a forget gate.")
+        has = {"i": input_gate, "f": forget_gate and not coupled, "g": True, "o": output_gate}
+        self.blocks = "".join(letter for letter, present in has.items() if present)
+        self.gates = self.blocks.replace("g", "")
+        self.is_plain = len(self.blocks) == 4 and not gate_recurrence
+        if gate_recurrence and not self.gates:
+            raise ValueError(f"{op}: got gate_recurrence=True, but there is no gate.")
         self.proj_size, self.forget_bias, self.cell_clip = proj_size, forget_bias, cell_clip
         self.peephole, self.coupled, self.gate_recurrence = peephole, coupled, gate_recurrence
-        self.has = {"i": input_gate, "f": forget_gate and not coupled, "g": True, "o": output_gate}
         self.gate_activation = activation(op, "gate_activation", gate_activation)
-        self.cell_activation = activation(op, "cell_activation", cell_activation)
+        self.candidate_activation = activation(op, "candidate_activation", candidate_activation)
         self.output_activation = activation(op, "output_activation", output_activation)
-        super()._configure(**options)
+        self.output_size = proj_size or H
+        self.state_sizes = (self.output_size, H)
+        if gate_recurrence:
+            self.letters, self.state_sizes = ("h", "c", "gates"), (*self.state_sizes, len(self.gates) * H)
 
-    @property
-    def letters(self) -> tuple[str, ...]:  # type: ignore[override]
-        """The parts of the state."""
-        return ("h", "c", "gates") if self.gate_recurrence else ("h", "c")
-
-    @property
-    def blocks(self) -> str:
-        """The letters of the gates and the candidate that there are."""
-        return "".join(letter for letter, present in self.has.items() if present)
-
-    @property
-    def gate_letters(self) -> str:
-        """The letters of the gates that there are."""
-        return self.blocks.replace("g", "")
-
-    @property
-    def output_size(self) -> int:
-        """O: how many elements of the state are shown."""
-        return self.proj_size or self.hidden_size
-
-    def state_sizes(self) -> tuple[int, ...]:
-        """Return the length of each part of the state."""
-        sizes = (self.output_size, self.hidden_size)
-        return (*sizes, len(self.gate_letters) * self.hidden_size) if self.gate_recurrence else sizes
-
-    def extra_shapes(self) -> Mapping[str, tuple[int, ...]]:
-        """Return the shapes of the weights that only this kind has, by name."""
-        H, shapes = self.hidden_size, {}
+    def weight_shapes(self, columns: int) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of the weights of a layer that reads so many columns, by name."""
+        shapes, H = super().weight_shapes(columns), self.hidden_size
         if self.proj_size:
             shapes["weight_hr"] = (self.proj_size, H)
         if self.peephole:
-            shapes |= {f"weight_c{letter}": (H,) for letter in self.gate_letters}
+            shapes |= {f"weight_c{letter}": (H,) for letter in self.gates}
         if self.gate_recurrence:
-            rows = len(self.gate_letters) * H
-            shapes["weight_gg"] = (rows, rows)
+            shapes["weight_gates"] = (len(self.gates) * H, len(self.gates) * H)
         if self.layer_norm:
-            shapes |= {"gain_c": (H,), "shift_c": (H,)}
+            rows = len(self.blocks) * H
+            shapes |= {"gain_ih": (rows,), "gain_hh": (rows,), "gain_c": (H,)}
+            if self.bias:
+                shapes["shift_c"] = (H,)
         return shapes
 
     def _make_weights(self, columns: int, suffix: str = "") -> None:
@@ -138,59 +145,56 @@ class _LSTM(Recurrent):
             start = self.blocks.index("f") * self.hidden_size
             for name, value in (("bias_ih", self.forget_bias), ("bias_hh", 0.0)):
                 bias = getattr(self, name + suffix)
-                values = bias.detach().tolist()
+                values = bias.tolist()
                 values[start : start + self.hidden_size] = [value] * self.hidden_size
                 bias.assign_(values)
 
     def step(self, a: Tensor, state: State, w: Weights, noise: Noise, seen: Seen | None) -> State:
         """Return the state after a step; ``a`` is the input's share of the preactivations, (B, 4 H) with all gates."""
         h, c = state[:2]
-        s = share_of_state(a, h if noise.h is None else h * noise.h, w)
-        i, f, g, o = self._preactivations(s, state, w)
+        s = share(h if noise.h is None else h * noise.h, w.weight_hh, a, w.gains_h)
+        i: Any  # and None, as f and o, where there is no such gate
+        i, f, g, o = split(s, 4, axis=-1) if self.is_plain else self._preactivations(s, state, w)
+        gate = self.gate_activation
         if self.peephole:
-            i, f = _peeped(i, c, w.weight_ci), _peeped(f, c, w.weight_cf)
-        i = None if i is None else self.gate_activation(i).named("i")
-        if self.coupled:
-            f = (1 - i).named("f")
-        elif f is not None:
-            f = self.gate_activation(f).named("f")
-        g = self.cell_activation(g).named("g")
-        c_t = (c if f is None else f * c) + (g if i is None else i * g)
+            i, f = _seeing(i, c, w.weight_ci), _seeing(f, c, w.weight_cf)
+        i = i if i is None else gate(i).named("i")
+        f = (1 - i).named("f") if self.coupled else f if f is None else gate(f).named("f")
+        g = self.candidate_activation(g).named("g")
+        new = (c if f is None else f * c) + (g if i is None else i * g)
         if self.cell_clip is not None:
-            c_t = clip(c_t, -self.cell_clip, self.cell_clip)
-        c_t = zoned_out(c_t, c, self.zoneout[1], self.training).named("c")
-        if o is not None:
-            o = self.gate_activation(_peeped(o, c_t, w.weight_co) if self.peephole else o).named("o")
-        shown = self.output_activation(
-            c_t if w.gain_c is None else layer_norm(c_t, w.gain_c.shape, w.gain_c, w.shift_c)
-        )
+            new = clip(new, -self.cell_clip, self.cell_clip)
+        p_h, p_c = self.zoneout
+        c_t = (zoned_out(new, c, p_c, self.training) if p_c else new).named("c")
+        if self.peephole:
+            o = _seeing(o, new, w.weight_co)
+        o = o if o is None else gate(o).named("o")
+        shown = self.output_activation(new if w.gain_c is None else layer_norm(new, c.shape[-1], w.gain_c, w.shift_c))
         h_t = shown if o is None else o * shown
         if w.weight_hr is not None:
             h_t = linear(h_t, w.weight_hr)
-        h_t = zoned_out(h_t, h, self.zoneout[0], self.training).named("h")
+        h_t = (zoned_out(h_t, h, p_h, self.training) if p_h else h_t).named("h")
         if seen is not None:
-            parts = {"i": i, "f": f, "g": g, "o": o, "c": c_t, "h": h_t}
-            seen.update({letter: part for letter, part in parts.items() if part is not None})
+            made = {"i": i, "f": f, "g": g, "o": o, "c": c_t, "h": h_t}
+            seen.update({letter: part for letter, part in made.items() if part is not None})
         if not self.gate_recurrence:
             return h_t, c_t
-        return h_t, c_t, concat([gate for gate in (i, None if self.coupled else f, o) if gate is not None], axis=-1)
+        gates = {"i": i, "f": f, "o": o}
+        return h_t, c_t, concat([gates[letter] for letter in self.gates], axis=-1).named("gates")
 
-    def _preactivations(self, s: Tensor, state: State, w: Weights) -> tuple[Any, Any, Any, Any]:
+    def _preactivations(self, s: Tensor, state: State, w: Weights) -> tuple[Any, ...]:
         """Return those of i, f, g and o, None for a gate that there is not."""
-        if len(self.blocks) == 4 and not self.gate_recurrence:
-            i, f, g, o = split(s, 4, axis=-1)
-            return i, f, g, o
         parts = dict(zip(self.blocks, split(s, len(self.blocks), axis=-1), strict=True))
         if self.gate_recurrence:
-            back = split(linear(state[2], w.weight_gg), len(self.gate_letters), axis=-1)
-            for letter, share in zip(self.gate_letters, back, strict=True):
-                parts[letter] = parts[letter] + share
+            back = split(linear(state[2], w.weight_gates), len(self.gates), axis=-1)
+            for letter, fed_back in zip(self.gates, back, strict=True):
+                parts[letter] = parts[letter] + fed_back
         return parts.get("i"), parts.get("f"), parts["g"], parts.get("o")
 
 
-def _peeped(preactivation: Tensor | None, c: Tensor, weight: Tensor | None) -> Tensor | None:
-    """Return a gate's preactivation with what it sees of the cell."""
-    return preactivation if preactivation is None else preactivation + weight * c
+def _seeing(a: Tensor | None, c: Tensor, peephole: Tensor | None) -> Any:
+    """Return a gate's preactivation with what the gate sees of the cell; None for a gate that there is not."""
+    return a if a is None or peephole is None else a + peephole * c
 
 
 class LSTMCell(_LSTM, Cell):
@@ -217,16 +221,20 @@ class LSTMCell(_LSTM, Cell):
     Attributes
     ----------
     weight_ih
-        ``[W_ii; W_if; W_ig; W_io]``, shape (4 H, I), drawn from U(-k, k) with k = 1 / sqrt(H), as in PyTorch; without the
-        block of a gate that is left out.
+        ``[W_ii; W_if; W_ig; W_io]``, shape (4 H, I), drawn from U(-k, k) with k = 1 / sqrt(H), as in PyTorch; without
+        the block of a gate that is left out.
     weight_hh
         ``[W_hi; W_hf; W_hg; W_ho]``, shape (4 H, O), drawn likewise.
     bias_ih, bias_hh
         Shape (4 H,) each, drawn likewise.
     weight_hr
-        The projection, (P, H), if there is one.
+        The projection, (P, H), with ``proj_size``.
     weight_ci, weight_cf, weight_co
-        The peepholes, (H,) each, if there are any.
+        The peepholes, (H,) each, with ``peephole``.
+    weight_gates
+        What i, f and o see of themselves, (3 H, 3 H), with ``gate_recurrence``.
+    gain_ih, gain_hh, gain_c, shift_c
+        Shapes (4 H,), (4 H,), (H,) and (H,), ones and zeros, with ``layer_norm``.
 
     References
     ----------
@@ -254,7 +262,7 @@ class LSTMCell(_LSTM, Cell):
         Parameters
         ----------
         x
-            The input of one step.
+            The input of one step; (I,) is that of one sequence alone, and nothing has a B then.
         state
             ``(h, c)``, or zeros if None; with ``gate_recurrence`` there is a third part, the gates.
         noise
@@ -262,6 +270,8 @@ class LSTMCell(_LSTM, Cell):
         record
             Also return a dict of every gate and state by its letter: ``(h, c), seen``.
         """
+        if state is not None:
+            check_parts(type(self).__name__, "state", state, self.letters)
         new, seen = self._stepped(x, (None,) * len(self.letters) if state is None else state, noise, record)
         return (new, seen) if record else new
 
@@ -324,10 +334,12 @@ class LSTM(_LSTM, Layers):
         state
             The initial ``(h_0, c_0)``, shaped as the last one; zeros if None.
         lengths
-            How many steps of each sequence are its own: integers, B of them. What stands behind them changes nothing: the
-            outputs there are 0, the last state is that of the last step within, and the reverse direction begins there.
+            How many steps of each sequence are its own: integers, B of them. What stands behind them changes nothing:
+            the outputs there are 0, the last state is that of the last step within, and the reverse direction begins
+            there.
         record
-            Also return, third, a dict of every gate and state at every step by its letter, (L D, T, B, ...) each.
+            Also return, third, a dict of every gate and state at every step by its letter, (L D, T, B, ...) each, 0
+            behind the lengths.
         """
         output, last, seen = self._run(x, state, lengths, record)
         return (output, last, seen) if record else (output, last)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Unpack
+from typing import Any, Unpack
 
+from ...ops import layer_norm, linear
 from ...tensor import Tensor
-from .base import Activation, Noise, Options, Recurrent, Seen, State, Weights, activation, share_of_state, zoned_out
+from .base import Activation, Noise, Options, Recurrent, Seen, State, Weights, activation, zoned_out
 from .cell import Cell
 from .layers import Layers, Lengths
 
@@ -15,18 +16,32 @@ __all__ = ["RNN", "RNNCell"]
 class _RNN(Recurrent):
     """The step of a plain recurrent network."""
 
-    letters: ClassVar[tuple[str, ...]] = ("h",)
     blocks = "h"
 
     def _configure(self, *, nonlinearity: Activation = "tanh", **options: Any) -> None:
         super()._configure(**options)
         self.activation = activation(type(self).__name__, "nonlinearity", nonlinearity)
 
+    def weight_shapes(self, columns: int) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of the weights of a layer that reads so many columns, by name."""
+        shapes = super().weight_shapes(columns)
+        return {**shapes, "gain": (self.hidden_size,)} if self.layer_norm else shapes
+
+    def prepare(self, w: Weights) -> None:
+        """Keep the bias for behind the normalisation, if there is one."""
+        super().prepare(w)
+        if w.gain is not None:
+            w.b_x, w.b_h = None, w.b_x
+
     def step(self, a: Tensor, state: State, w: Weights, noise: Noise, seen: Seen | None) -> State:
         """Return the state after a step; ``a`` is the input's share of the preactivation, (B, H)."""
         (h,) = state
-        h_seen = h if noise.h is None else h * noise.h
-        h_t = zoned_out(self.activation(share_of_state(a, h_seen, w)), h, self.zoneout[0], self.training).named("h")
+        s = linear(h if noise.h is None else h * noise.h, w.weight_hh, a)
+        if w.gain is not None:
+            s = layer_norm(s, self.hidden_size, w.gain, w.b_h)
+        h_t = self.activation(s)
+        (p,) = self.zoneout
+        h_t = (zoned_out(h_t, h, p, self.training) if p else h_t).named("h")
         if seen is not None:
             seen["h"] = h_t
         return (h_t,)
@@ -56,6 +71,8 @@ class RNNCell(_RNN, Cell):
         Shapes (H, I) and (H, H), drawn from U(-k, k) with k = 1 / sqrt(H), as in PyTorch.
     bias_ih, bias_hh
         Shape (H,) each, drawn likewise.
+    gain
+        Shape (H,), ones, with ``layer_norm``.
 
     References
     ----------
@@ -80,7 +97,7 @@ class RNNCell(_RNN, Cell):
         super().__init__(input_size, hidden_size, bias, nonlinearity=nonlinearity, **options)
 
     def forward(self, x: Tensor, h: Tensor | None = None, *, noise: Noise | None = None, record: bool = False) -> Any:
-        """Return ``h_t`` of shape (B, H) for ``x`` of shape (B, I) and the state before, zeros if None.
+        """Return ``h_t`` of shape (B, H) for ``x`` of shape (B, I) and the state before, zeros if None; or without B.
 
         See `LSTMCell.forward` for ``noise`` and ``record``.
         """

@@ -14,19 +14,22 @@ __all__ = [
 ]  # fmt: skip
 
 NO_FORGET_GATE_1997: LSTMOptions = {"forget_gate": False}
-"""The first LSTM, whose cell only ever adds: S. Hochreiter and J. Schmidhuber, "Long short-term memory", 1997."""
+"""The first LSTM, whose cell only ever adds: S. Hochreiter and J. Schmidhuber, "Long short-term memory", Neural
+Computation 9(8), 1997. Where they have logistic functions of the ranges -2 to 2 and -1 to 1, here is tanh."""
 
 FORGET_GATE_2000: LSTMOptions = {}
 """With a forget gate, as everybody means it today: F. A. Gers, J. Schmidhuber and F. Cummins, "Learning to forget:
-continual prediction with LSTM", 2000."""
+continual prediction with LSTM", Neural Computation 12(10), 2000. Of its activations holds the same."""
 
-PEEPHOLE_2002: LSTMOptions = {"peephole": True}
-"""With gates that see the cell: F. A. Gers, N. Schraudolph and J. Schmidhuber, "Learning precise timing with LSTM
-recurrent networks", 2002."""
+PEEPHOLE_2002: LSTMOptions = {"peephole": True, "output_activation": "identity"}
+"""With gates that see the cell, which is shown as it is: F. A. Gers, N. N. Schraudolph and J. Schmidhuber, "Learning
+precise timing with LSTM recurrent networks", JMLR 3, 2002."""
 
 VANILLA: LSTMOptions = {"peephole": True}
-"""The LSTM from which K. Greff et al., "LSTM: a search space odyssey", 2017, take one thing away at a time: A. Graves and
-J. Schmidhuber, "Framewise phoneme classification with bidirectional LSTM", 2005. What follows are their eight."""
+"""The LSTM of A. Graves and J. Schmidhuber, "Framewise phoneme classification with bidirectional LSTM and other neural
+network architectures", Neural Networks 18, 2005. From it K. Greff et al., "LSTM: a search space odyssey", IEEE
+Transactions on Neural Networks and Learning Systems 28(10), 2017, take one thing away at a time, or put one in; what
+follows are their eight."""
 
 NIG: LSTMOptions = {"peephole": True, "input_gate": False}
 """No input gate."""
@@ -37,7 +40,7 @@ NFG: LSTMOptions = {"peephole": True, "forget_gate": False}
 NOG: LSTMOptions = {"peephole": True, "output_gate": False}
 """No output gate."""
 
-NIAF: LSTMOptions = {"peephole": True, "cell_activation": "identity"}
+NIAF: LSTMOptions = {"peephole": True, "candidate_activation": "identity"}
 """No input activation function."""
 
 NOAF: LSTMOptions = {"peephole": True, "output_activation": "identity"}
