@@ -11,22 +11,16 @@ from typing import Any
 from .dot import Html, Tooltip, Writer, clipped, escaped, token
 from .ir import Graph, Mark
 from .recurrence import step_of
+from .theme import FILLS, LINES, SURFACES, TEXTS
 
-TEXT, SECONDARY, LINE, HAIRLINE, STEP = "#1F2329", "#5F6B78", "#555B63", "#D5D7D2", "#F7F7F4"
+TEXT, SECONDARY, LINE = TEXTS["text"][0], TEXTS["secondary"][0], LINES["edge"][0]
 FONT = "DejaVu Sans,Verdana,Geneva,sans-serif"
 NUMBERS = "DejaVu Sans Mono,Menlo,Consolas,monospace"
 
 # fmt: off
-COLOURS = {  # by kind: fill, line, and what the legend says
-    "c":         ("#B2E3CE", "#009E73", "cell state c"),
-    "h":         ("#CFE5FB", "#0B5FA5", "hidden state h"),
-    "layer":     ("#FCF0A4", "#A08A14", "learned layer"),
-    "squash":    ("#FCF0A4", "#A08A14", "nonlinearity"),
-    "pointwise": ("#FFE1E4", "#BF6699", "pointwise op"),
-    "other":     ("#FFFFFF", "#6B7280", "other op"),
-    "parameter": ("#DCD2EE", "#7A62D6", "parameter"),
-    "input":     ("#F1F4F8", "#5F6B78", "input"),
-    "result":    ("#2B2F36", "#2B2F36", "result"),
+WORDS = {  # what the legend says of each kind
+    "c": "cell state c", "h": "hidden state h", "layer": "learned layer", "squash": "nonlinearity",
+    "pointwise": "pointwise op", "other": "other op", "parameter": "parameter", "input": "input", "result": "result",
 }
 SQUARE = ("parameter", "input")
 STATES = {"c": 5, "h": 3}  # the height of the swatch: their lines are as much thicker than others'
@@ -45,6 +39,9 @@ POINTWISE = SQUASHES | {
     "maximum", "minimum", "exp", "expm1", "log", "log1p", "sin", "cos", "sign", "floor", "clip", "where", "dropout",
     "astype",
 }  # fmt: skip
+COLOURS = {kind: (FILLS[kind][0], LINES[kind][0], words) for kind, words in WORDS.items()}
+"""By kind: fill, line, and what the legend says."""
+
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
@@ -200,8 +197,9 @@ def identity(mark: Mark, title: str, node: str | None = None) -> dict[str, str]:
 
 def box(label: str, side: str) -> dict[str, Any]:
     """Return the look of the box of a scope; ``side`` is where its label stands, top or bottom."""
-    return {"label": clipped(label), "labeljust": "l", "labelloc": side, "style": "rounded,filled", "fillcolor": STEP,
-            "color": HAIRLINE, "margin": 12, "fontsize": 12, "class_": "scope"}  # fmt: skip
+    return {"label": clipped(label), "labeljust": "l", "labelloc": side, "style": "rounded,filled",
+            "fillcolor": SURFACES["step"][0], "color": SURFACES["hairline"][0], "margin": 12, "fontsize": 12,
+            "class_": "scope"}  # fmt: skip
 
 
 def stored(kind: str, text: str) -> dict[str, Any]:
@@ -256,7 +254,7 @@ def result(sign: str, label: str | None, value: Any) -> dict[str, Any]:
     if value is not None:
         text += f'<BR/><FONT FACE="{NUMBERS}" POINT-SIZE="11">{number(float(value))}</FONT>'
     return {"shape": "box", "width": 0.6, "height": 0.34, "margin": "0.1,0.05", "style": "rounded,filled",
-            **colours("result"), "fontcolor": "#FFFFFF", "label": Html(text)}  # fmt: skip
+            **colours("result"), "fontcolor": TEXTS["result text"][0], "label": Html(text)}  # fmt: skip
 
 
 def bar() -> dict[str, Any]:
@@ -267,7 +265,7 @@ def bar() -> dict[str, Any]:
 
 def begin(dot: Writer, title: str, kinds: Iterable[str], **attributes: Any) -> None:
     """Write what stands at the head of every picture: its fonts, its title and its legend."""
-    dot.defaults("graph", bgcolor="#FFFFFF", fontname=FONT, fontcolor=SECONDARY, fontsize=12, pad=0.15,
+    dot.defaults("graph", bgcolor=SURFACES["page"][0], fontname=FONT, fontcolor=SECONDARY, fontsize=12, pad=0.15,
                  label=legend(title, kinds), labelloc="b", labeljust="l", **attributes)  # fmt: skip
     dot.defaults("node", fontname=FONT, fontsize=13, fontcolor=TEXT, penwidth=1.3, color=SECONDARY)
     dot.defaults("edge", fontname=FONT, fontsize=10, fontcolor=SECONDARY, color=LINE, penwidth=1.1, arrowsize=0.6)
