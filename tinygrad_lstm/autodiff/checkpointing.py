@@ -10,8 +10,7 @@ from ..ops import positive
 from ..primitive import Primitive, tell
 from ..tape import Leaf, Node, Tape, enable_grad, state, tick
 from ..tensor import Tensor, asarray, wrap
-from .gradients import cotangents_at
-from .joint import flattened, nothing, parts_of, unflattened
+from .joint import flattened, parts_of, pulled_through, unflattened
 
 __all__ = ["checkpoint"]
 
@@ -117,11 +116,8 @@ def _pull(node: Node, cotangent: Any) -> list[Any]:
     gs = cotangent if isinstance(cotangent, dict) else {0: cotangent}
     recorded = any(type(g) is Tensor for g in gs.values())
     entered = [x if x.node is None else positive(x) for x in run.tensors] if recorded else run.leaves()
-    outputs = run.repeat(entered)
-    roots = [(y.node, gs[i]) for i, y in enumerate(outputs) if i in gs and y.node is not None]
     wanted = [*(entered[i].node for i in places), *node.parents[len(places) :]]
-    found = cotangents_at(wanted, roots, retain_graph=recorded)
-    return [found[w] if w in found else nothing(w, recorded) for w in wanted]
+    return pulled_through(run.repeat(entered), gs, wanted, recorded)
 
 
 _checkpoint = Primitive("checkpoint", _pull)

@@ -10,8 +10,9 @@ from ..primitive import Primitive, tell
 from ..sweep import Deferred
 from ..tape import Leaf, Node, state
 from ..tensor import Tensor, asarray, wrap
+from .gradients import cotangents_at
 
-__all__ = ["flattened", "nothing", "parts_of", "seen_together", "unflattened"]
+__all__ = ["flattened", "nothing", "parts_of", "pulled_through", "seen_together", "unflattened"]
 
 PLACE = object()
 """Stands in a structure where a tensor was."""
@@ -69,6 +70,15 @@ def nothing(node: Node | Leaf, recorded: bool) -> Any:
     """Return a cotangent of zeros for a node, as a tensor or an array."""
     cotangent = zeros(node.shape, dtype=node.dtype)
     return cotangent if recorded else cotangent.data
+
+
+def pulled_through(
+    results: Sequence[Tensor], cotangents: dict[int, Any], nodes: Sequence[Node | Leaf], recorded: bool
+) -> list[Any]:
+    """Return what cotangents of results, known by their places, bring to nodes; zeros where they do not get."""
+    roots = [(y.node, cotangents[i]) for i, y in enumerate(results) if i in cotangents and y.node is not None]
+    found = cotangents_at(nodes, roots, retain_graph=recorded)
+    return [found[node] if node in found else nothing(node, recorded) for node in nodes]
 
 
 See = Callable[[tuple[Tensor | None, ...]], Sequence[Any] | None]

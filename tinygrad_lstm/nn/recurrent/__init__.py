@@ -7,11 +7,12 @@
 from . import variants
 from .base import Noise, Options
 from .carrying import detach, truncated_bptt
+from .fused import stepwise
 from .gru import GRU, GRUCell, GRUOptions
 from .lstm import LSTM, LSTMCell, LSTMOptions
 from .rnn import RNN, RNNCell
 
 __all__ = [
     "GRU", "LSTM", "RNN", "GRUCell", "GRUOptions", "LSTMCell", "LSTMOptions", "Noise", "Options", "RNNCell", "detach",
-    "truncated_bptt", "variants",
+    "stepwise", "truncated_bptt", "variants",
 ]  # fmt: skip

@@ -11,9 +11,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
-from typing import Any, NamedTuple, TypeAlias, TypedDict
+from typing import Any, ClassVar, NamedTuple, TypeAlias, TypedDict
 
 from ... import backend, ops
+from ...kernels import Kernel
 from ...ops.activations import gate
 from ...tensor import Tensor
 from ..init import uniform
@@ -172,10 +173,17 @@ class Recurrent(Module):
         The length of each.
     output_size
         O: how many elements of the state are shown.
+    kernel, kernel_weights
+        What computes a sequence in one piece, and the names of the weights that it takes, in its order.
+    without_kernel
+        The option that keeps it from doing so, if one was chosen.
     """
 
     blocks: str
     letters: tuple[str, ...] = ("h",)
+    kernel: Kernel
+    kernel_weights: ClassVar[tuple[str, ...]]
+    without_kernel: str | None = None
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool, **options: Any) -> None:
         for name, size in (("input_size", input_size), ("hidden_size", hidden_size)):
@@ -210,6 +218,13 @@ class Recurrent(Module):
         self.recurrent_dropout = self.probability("recurrent_dropout", recurrent_dropout)
         self.weight_drop = self.probability("weight_drop", weight_drop)
         self.zoneout = tuple(self.probability("zoneout", p) for p in zoneouts)
+        self._is_beyond_the_kernel(
+            {"layer_norm": layer_norm, "recurrent_dropout": recurrent_dropout, "zoneout": any(self.zoneout)}
+        )
+
+    def _is_beyond_the_kernel(self, chosen: dict[str, Any]) -> None:
+        """Remember the first of these options that was chosen: the kernel does not have it."""
+        self.without_kernel = self.without_kernel or next((name for name, value in chosen.items() if value), None)
 
     def weight_shapes(self, columns: int) -> dict[str, tuple[int, ...]]:
         """Return the shapes of the weights of a layer that reads so many columns, by name."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
+from ... import kernels
 from ...ops import split
 from ...tensor import Tensor
 from .base import Activation, Noise, Options, Recurrent, Seen, State, Weights, activation, share, zoned_out
@@ -34,6 +35,8 @@ class _GRU(Recurrent):
     """The step of a gated recurrent unit."""
 
     blocks = "rzn"
+    kernel = kernels.GRU
+    kernel_weights = ("weight_ih", "weight_hh", "b_x", "b_h")
 
     def _configure(
         self,
@@ -48,6 +51,8 @@ class _GRU(Recurrent):
         self.reset_after = reset_after
         self.gate_activation = activation(op, "gate_activation", gate_activation)
         self.candidate_activation = activation(op, "candidate_activation", candidate_activation)
+        is_another = (gate_activation, candidate_activation) != ("sigmoid", "tanh")
+        self._is_beyond_the_kernel({"reset_after=False": not reset_after, "another activation": is_another})
 
     def weight_shapes(self, columns: int) -> dict[str, tuple[int, ...]]:
         """Return the shapes of the weights of a layer that reads so many columns, by name."""

@@ -17,8 +17,9 @@ from ...ops import arange, concat, dropout, permute_dims, stack, unstack, where,
 from ...tape import scope
 from ...tape import state as thread
 from ...tensor import Tensor, asarray
-from .base import Recurrent, Seen, State, Weights, check, check_parts, share
+from .base import Noise, Recurrent, Seen, State, Weights, check, check_parts, share
 from .carrying import note_carried
+from .fused import fused, is_fusible
 
 __all__ = ["Layers", "Lengths"]
 
@@ -205,6 +206,25 @@ class Layers(Recurrent):
         for part, letter in zip(carried, self.letters, strict=True):
             part.named(letter)
         times = range(x.shape[0] - 1, -1, -1) if reverse else range(x.shape[0])
+        weights = [getattr(w, name) for name in self.kernel_weights]
+        option = "record=True" if record else self.without_kernel
+        if is_fusible(type(self).__name__, option, [x, *[weight for weight in weights if weight is not None]]):
+
+            def steps(tensors: Sequence[Any]) -> Sequence[Tensor]:
+                for name, weight in zip(self.kernel_weights, tensors[1 + len(carried) :], strict=True):
+                    setattr(w, name, weight)
+                start = tuple(tensors[1 : 1 + len(carried)])
+                outputs, last, _ = self._steps(tensors[0], w, start, noise, times, padding)
+                return [outputs, *last]
+
+            output, *last = fused(self.kernel, [x, *carried, *weights], len(carried), times, padding, steps)
+            return output, tuple(last), {}
+        return self._steps(x, w, carried, noise, times, padding, record)
+
+    def _steps(
+        self, x: Tensor, w: Weights, carried: State, noise: Noise, times: range, padding: Padding, record: bool = False
+    ) -> tuple[Tensor, State, Seen]:
+        """Return the same as `_run_one`, computed step by step."""
         shares = self._shares(x, w, times)
         outputs: list[Tensor] = []
         seen: list[Seen] = []
@@ -216,7 +236,7 @@ class Layers(Recurrent):
                 carried = new if t < padding.begin else padding.kept(new, carried, t)
             if here is not None:
                 seen.append(here)
-        if reverse:
+        if times.step < 0:
             outputs.reverse()
             seen.reverse()
         told = {letter: padding.cleared(stack([here[letter] for here in seen])) for letter in (seen[0] if seen else ())}

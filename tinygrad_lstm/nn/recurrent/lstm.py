@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
+from ... import kernels
 from ...ops import clip, concat, layer_norm, linear, split
 from ...tensor import Tensor
 from .base import (
@@ -79,6 +80,8 @@ class _LSTM(Recurrent):
     """
 
     letters: tuple[str, ...] = ("h", "c")
+    kernel = kernels.LSTM
+    kernel_weights = ("weight_ih", "weight_hh", "b_x", "weight_hr")
 
     def _configure(
         self,
@@ -122,6 +125,14 @@ class _LSTM(Recurrent):
         self.state_sizes = (self.output_size, H)
         if gate_recurrence:
             self.letters, self.state_sizes = ("h", "c", "gates"), (*self.state_sizes, len(self.gates) * H)
+        activations = (gate_activation, candidate_activation, output_activation)
+        self._is_beyond_the_kernel(
+            {
+                "peephole": peephole, "coupled": coupled, "a gate left out": len(self.blocks) < 4,
+                "gate_recurrence": gate_recurrence, "cell_clip": cell_clip,
+                "another activation": activations != ("sigmoid", "tanh", "tanh"),
+            }
+        )  # fmt: skip
 
     def weight_shapes(self, columns: int) -> dict[str, tuple[int, ...]]:
         """Return the shapes of the weights of a layer that reads so many columns, by name."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
+from ... import kernels
 from ...ops import layer_norm, linear
 from ...tensor import Tensor
 from .base import Activation, Noise, Options, Recurrent, Seen, State, Weights, activation, zoned_out
@@ -17,10 +18,13 @@ class _RNN(Recurrent):
     """The step of a plain recurrent network."""
 
     blocks = "h"
+    kernel_weights = ("weight_ih", "weight_hh", "b_x")
 
     def _configure(self, *, nonlinearity: Activation = "tanh", **options: Any) -> None:
         super()._configure(**options)
         self.activation = activation(type(self).__name__, "nonlinearity", nonlinearity)
+        self.kernel = kernels.RNN.get(str(nonlinearity), kernels.RNN["tanh"])
+        self._is_beyond_the_kernel({"another activation": nonlinearity not in kernels.RNN})
 
     def weight_shapes(self, columns: int) -> dict[str, tuple[int, ...]]:
         """Return the shapes of the weights of a layer that reads so many columns, by name."""

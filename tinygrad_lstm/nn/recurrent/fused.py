@@ -1,0 +1,130 @@
+"""The fast path: a whole sequence as one node on the tape, by a kernel.
+
+The composed steps are its definition: derivatives of a higher order go through them, and so does everything while a
+`Tape` or another watcher looks on. `stepwise` asks for them in any case.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ... import backend
+from ...autodiff.joint import parts_of, pulled_through
+from ...kernels import Kernel
+from ...ops import positive
+from ...primitive import Primitive
+from ...tape import Node, _Context, enable_grad
+from ...tape import state as thread
+from ...tensor import Tensor, wrap
+
+__all__ = ["fused", "is_fusible", "stepwise"]
+
+Twin = Callable[[Sequence[Tensor]], Sequence[Tensor]]
+"""The composed steps: from the input, the parts of the state and the weights to the outputs and the last state."""
+
+_told: set[str] = set()
+
+
+class _Local(threading.local):
+    stepwise = False
+
+
+_local = _Local()
+
+
+class stepwise(_Context):
+    """Inside, recurrent layers compute step by step, composed of primitives, as they do while a `Tape` records.
+
+    >>> import tinygrad_lstm as tg
+    >>> with tg.nn.stepwise():
+    ...     output, state = tg.nn.LSTM(3, 5)(tg.ones((7, 2, 3)))
+    """
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        self.outer = _local.stepwise
+        _local.stepwise = True
+
+    def __exit__(self, *exception: object) -> None:
+        _local.stepwise = self.outer
+
+
+def is_fusible(op: str, option: str | None, tensors: Sequence[Tensor]) -> bool:
+    """Tell whether a kernel may compute; an option that it does not have says so once.
+
+    Parameters
+    ----------
+    op
+        The name of the layer.
+    option
+        The option that there is no kernel for, if one was chosen.
+    tensors
+        The input and the weights, which must be of one floating type.
+    """
+    if backend.name != "numpy" or _local.stepwise or thread.watchers:
+        return False
+    dtypes = {x.dtype.char for x in tensors}
+    if len(dtypes) > 1 or not dtypes <= set("fd"):
+        return False
+    if option is not None and f"{op} {option}" not in _told:
+        _told.add(f"{op} {option}")
+        logging.getLogger("tinygrad_lstm").warning(
+            "%s: %s is computed step by step; without it, a sequence is computed in one piece, and faster.", op, option
+        )
+    return option is None
+
+
+def fused(
+    kernel: Kernel, tensors: Sequence[Tensor | None], parts: int, times: range, padding: Any, twin: Twin
+) -> list[Tensor]:
+    """Return the outputs and the parts of the last state of a sequence, by a kernel.
+
+    Parameters
+    ----------
+    kernel
+        One of `kernels`.
+    tensors
+        The input, the parts of the state, and the weights in the kernel's order, None for one that there is not.
+    parts
+        How many parts the state has.
+    times, padding
+        The steps in their order, and which sequences have them.
+    twin
+        The composed steps.
+    """
+    arrays = [None if x is None else x.data for x in tensors]
+    within = None if padding.within is None else padding.within.data
+    outputs, last, kept = kernel.forward(arrays[0], tuple(arrays[1 : 1 + parts]), arrays[1 + parts :], times, within)
+    results = [wrap(y, None) for y in (outputs, *last)]
+    parents = tuple(None if x is None else x.node for x in tensors)
+    if not thread.recording or not any(parents):
+        return results
+    node = Node(Primitive(kernel.name, _pull), parents, (kernel, kept, tensors, twin), (), outputs)
+    return parts_of(node, results)
+
+
+def _pull(node: Node, cotangents: dict[int, Any]) -> list[Any]:
+    """Return the cotangents of a sequence's input, state and weights."""
+    assert node.saved is not None
+    kernel, kept, tensors, twin = node.saved
+    if any(type(g) is Tensor for g in cotangents.values()):
+        return _pull_through(twin, tensors, cotangents)
+    parts = len(kept.state)
+    last = tuple(cotangents.get(1 + part) for part in range(parts))
+    d_x, d_state, d_weights = kernel.backward(kept, cotangents.get(0), last, node.parents[0] is not None)
+    found = (d_x, *d_state, *d_weights)
+    return [None if parent is None else d for parent, d in zip(node.parents, found, strict=True)]
+
+
+def _pull_through(twin: Twin, tensors: Sequence[Tensor | None], cotangents: dict[int, Any]) -> list[Any]:
+    """Return the same recorded: the steps are computed, and differentiated on the tape."""
+    entered = [x if x is None or x.node is None else positive(x) for x in tensors]
+    with enable_grad():
+        results = twin(entered)
+    on_tape = [x.node for x in entered if x is not None and x.node is not None]
+    found = iter(pulled_through(results, cotangents, on_tape, recorded=True))
+    return [None if x is None or x.node is None else next(found) for x in entered]
