@@ -7,8 +7,9 @@ The rest of the package says ``xp`` and never names either; the few things in wh
 from __future__ import annotations
 
 import contextlib
+import copy
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
 import numpy
@@ -120,6 +121,40 @@ def seeded(value: int) -> Iterator[None]:
         yield
     finally:
         rng, device_rng = outer
+
+
+def random_state() -> dict[str, Any]:
+    """Return where the random generators are, as numbers and words that JSON can hold.
+
+    CuPy lets nobody read its own generator, so over CuPy the state is that of the generator on the host alone.
+    """
+    state = {"host": rng.bit_generator.state}
+    if name == "numpy":
+        state["device"] = device_rng.bit_generator.state
+    return state
+
+
+def set_random_state(state: Mapping[str, Any]) -> None:
+    """Have the random generators go on from where they were.
+
+    Where the state says nothing of the device's generator, or this backend's cannot take it over, that one starts anew
+    from a number which the state of the other decides.
+    """
+    global rng, device_rng
+    host = numpy.random.default_rng(0)
+    host.bit_generator.state = state["host"]
+    if name == "numpy" and "device" in state:
+        device = numpy.random.default_rng(0)
+        device.bit_generator.state = state["device"]
+    else:
+        device = xp.random.default_rng(int(copy.deepcopy(host).integers(1 << 62)))
+    rng, device_rng = host, device
+
+
+def orthonormal(matrix: numpy.ndarray[Any, Any]) -> numpy.ndarray[Any, Any]:
+    """Return the Q of a tall matrix's decomposition QR in host memory, the one for which R has a diagonal above 0."""
+    q, r = numpy.linalg.qr(matrix)
+    return q * numpy.where(numpy.diagonal(r) < 0, -1.0, 1.0)
 
 
 def to_host(array: Array) -> numpy.ndarray[Any, Any]:

@@ -2,3 +2,4 @@
 
 from . import safetensors
 from .files import *
+from .states import *

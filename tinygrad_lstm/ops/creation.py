@@ -5,6 +5,7 @@ The default type is float32. ``device`` is the backend's own, by the name that `
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from .. import backend
@@ -13,8 +14,9 @@ from ..primitive import sum_to, unary
 from ..tensor import DType, Tensor, float32, real_dtype, wrap
 
 __all__ = [
-    "arange", "empty", "empty_like", "eye", "from_dlpack", "full", "full_like", "linspace", "manual_seed", "meshgrid",
-    "one_hot", "ones", "ones_like", "rand", "randint", "randn", "zeros", "zeros_like",
+    "arange", "empty", "empty_like", "eye", "from_dlpack", "full", "full_like", "get_rng_state", "linspace",
+    "manual_seed", "meshgrid", "one_hot", "ones", "ones_like", "rand", "randint", "randn", "set_rng_state", "zeros",
+    "zeros_like",
 ]  # fmt: skip
 
 # fmt: off
@@ -329,6 +331,35 @@ def from_dlpack(x: Any, /, *, device: str | None = None, copy: bool | None = Non
 def manual_seed(seed: int) -> None:
     """Start the random generator anew, so that what follows can be repeated on the same backend."""
     backend.seed(seed)
+
+
+def get_rng_state() -> dict[str, Any]:
+    """Return where the random generators are, as numbers and words that JSON can hold, for `set_rng_state`."""
+    return backend.random_state()
+
+
+def set_rng_state(state: Mapping[str, Any]) -> None:
+    """Have the random generators go on from where they were when `get_rng_state` was called.
+
+    Over CuPy this holds for all that is drawn on the host: parameters, data, `rand` and its kin. The masks of dropout
+    come from the GPU's own generator, which CuPy lets nobody read: it starts anew instead, from the same numbers
+    whenever the same state is set.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        If the state is none that `get_rng_state` gave; nothing is changed then.
+
+    Examples
+    --------
+    >>> import tinygrad_lstm as tg
+    >>> state = tg.get_rng_state()
+    >>> x = tg.rand(3)
+    >>> tg.set_rng_state(state)
+    >>> (tg.rand(3) == x).all().item()
+    True
+    """
+    backend.set_random_state(state)
 
 
 def rand(*shape: Any, dtype: DType = None, requires_grad: bool = False) -> Tensor:
