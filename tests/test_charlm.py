@@ -6,7 +6,8 @@ import json
 import math
 import os
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import charlm
-from tinygrad_lstm.charlm import CharLM, Checkpoint, Configuration
+from tinygrad_lstm.charlm import CharLM, Checkpoint, Configuration, Training
 from tinygrad_lstm.data import TextError, Vocabulary, python_topics, windows
 from tinygrad_lstm.interchange import FormatError, safetensors, write_whole
 from tinygrad_lstm.tape import state
@@ -32,7 +33,7 @@ def trained(text: str, configuration: Configuration) -> tuple[CharLM, list[float
     tg.manual_seed(configuration.seed)
     vocabulary = Vocabulary.of(text)
     model = CharLM(len(vocabulary), configuration.embedding, configuration.hidden)
-    updates = charlm.train(model, vocabulary.encode(text), configuration)
+    updates = charlm.train(Training(model, configuration), vocabulary.encode(text))
     return model, [update.loss.item() for update in updates]
 
 
@@ -64,13 +65,13 @@ def weights(model: CharLM) -> list[tg.Tensor]:
 
 def test_training_does_as_many_updates_as_asked_over_and_over_a_short_text(small: CharLM) -> None:
     configuration = Configuration(batch=2, steps=4, updates=7)
-    characters = [update.characters for update in charlm.train(small, tg.asarray([0, 1, 2, 3, 4] * 3), configuration)]
-    assert characters == [8, 6] * 3 + [8]
+    updates = charlm.train(Training(small, configuration), tg.asarray([0, 1, 2, 3, 4] * 3))
+    assert [update.characters for update in updates] == [8, 6] * 3 + [8]
 
 
 def test_a_text_shorter_than_the_batch_is_refused(small: CharLM) -> None:
     with pytest.raises(TextError, match="too short"):
-        list(charlm.train(small, tg.asarray([0, 1]), Configuration(batch=2)))
+        list(charlm.train(Training(small, Configuration(batch=2)), tg.asarray([0, 1])))
 
 
 def test_the_state_is_carried_but_not_its_gradient(small: CharLM, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,17 +84,20 @@ def test_the_state_is_carried_but_not_its_gradient(small: CharLM, monkeypatch: p
         return value, after
 
     monkeypatch.setattr(CharLM, "loss", spy)
-    list(charlm.train(small, tg.asarray([0, 1, 2, 3, 4] * 5), Configuration(batch=2, steps=6, updates=3)))
+    training = Training(small, Configuration(batch=2, steps=6, updates=3))
+    list(charlm.train(training, tg.asarray([0, 1, 2, 3, 4] * 5)))
     (first, kept), (carried, _), (restarted, _) = states
     assert first is None
     assert restarted is None
     assert all((a.data is b.data) and not b.requires_grad for a, b in zip(kept, carried, strict=True))
 
 
-def test_the_learning_rate_falls_along_half_a_cosine() -> None:
-    assert charlm.learning_rate(0, 100, 0.5) == 0.5
-    assert charlm.learning_rate(50, 100, 0.5) == pytest.approx(0.25)
-    assert 0 < charlm.learning_rate(99, 100, 0.5) < 0.001
+def test_the_learning_rate_falls_along_half_a_cosine(small: CharLM) -> None:
+    training = Training(small, Configuration(batch=2, steps=4, updates=10, lr=0.5))
+    rates = []
+    for _ in charlm.train(training, tg.asarray([0, 1, 2, 3, 4] * 3)):
+        rates += training.schedule.get_last_lr()
+    assert rates == pytest.approx([0.25 + 0.25 * math.cos(math.pi * done / 10) for done in range(1, 11)])
 
 
 @pytest.mark.peers
@@ -108,7 +112,7 @@ def test_losses_are_those_of_the_same_model_in_pytorch(dtype: str, tolerance: fl
     model.to(dtype)
     twin = _torch_twin(torch, model, configuration)
     expected = list(_torch_losses(torch, twin, numbers, configuration))
-    losses = [update.loss.item() for update in charlm.train(model, numbers, configuration)]
+    losses = [update.loss.item() for update in charlm.train(Training(model, configuration), numbers)]
     assert losses == pytest.approx(expected, rel=tolerance, abs=0)
     assert losses[-1] < losses[0]
 
@@ -149,6 +153,80 @@ def _torch_losses(torch: Any, twin: Any, numbers: tg.Tensor, configuration: Conf
             memory = tuple(part.detach() for part in memory)
             done += 1
             yield loss.item()
+
+
+# Interruption
+
+TEXT = "the cat, the dog; that cat - that dog: " * 10
+LONG = Configuration(embedding=4, hidden=5, batch=4, steps=7, updates=30, lr=0.03)
+
+
+def begun(configuration: Configuration = LONG) -> tuple[Training, tg.Tensor, Vocabulary]:
+    """Return a training at its beginning, and its text."""
+    tg.manual_seed(configuration.seed)
+    vocabulary = Vocabulary.of(TEXT)
+    model = CharLM(len(vocabulary), configuration.embedding, configuration.hidden)
+    return Training(model, configuration), vocabulary.encode(TEXT), vocabulary
+
+
+def interrupted(updates: int) -> Checkpoint:
+    """Return the checkpoint of a training after some updates."""
+    training, numbers, vocabulary = begun()
+    for _ in islice(charlm.train(training, numbers), updates):
+        pass
+    return Checkpoint(training.model, vocabulary, LONG, training.updates, training.state_dict())
+
+
+@pytest.mark.parametrize("updates", [1, 14, 15, 29])  # the 14th window is the last of the text
+def test_training_goes_on_from_a_checkpoint_as_if_never_left(updates: int, tmp_path: Path) -> None:
+    training, numbers, _ = begun()
+    losses = [update.loss.item() for update in charlm.train(training, numbers)]
+    next_draw = tg.rand(1).item()
+    charlm.save(tmp_path / "half.safetensors", interrupted(updates))
+    tg.manual_seed(12345)
+    checkpoint = charlm.load(tmp_path / "half.safetensors")
+    assert checkpoint.updates == updates
+    resumed = charlm.resumed(checkpoint)
+    assert [update.loss.item() for update in charlm.train(resumed, numbers)] == losses[updates:]
+    assert all(
+        (w.numpy() == v.numpy()).all() for w, v in zip(weights(training.model), weights(resumed.model), strict=True)
+    )
+    assert tg.rand(1).item() == next_draw
+    assert list(charlm.train(resumed, numbers)) == []
+
+
+def test_a_checkpoint_with_its_training_serves_without_it_too(tmp_path: Path) -> None:
+    charlm.save(tmp_path / "half.safetensors", interrupted(3))
+    checkpoint = charlm.load(tmp_path / "half.safetensors")
+    assert len("".join(charlm.generate(checkpoint.model, checkpoint.vocabulary, "the", 10))) == 10
+
+
+def test_training_goes_on_with_its_own_text_alone() -> None:
+    resumed = charlm.resumed(interrupted(3))
+    with pytest.raises(TextError, match="the text is not the one on which this training was begun"):
+        next(charlm.train(resumed, resumed.model.embedding.weight.argmax(axis=1)))
+
+
+def test_a_training_that_is_over_cannot_go_on(checkpoint: Checkpoint) -> None:
+    with pytest.raises(FormatError, match="has no training to go on with: all its 17 updates are done"):
+        charlm.resumed(checkpoint)
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("memory", [tg.ones((1, 4, 6))] * 2),
+        ("memory", 3),
+        ("optimizer", {}),
+        ("schedule", {"last_epoch": 3, "best": 1.0}),
+        ("random", {}),
+    ],
+)
+def test_a_training_that_does_not_fit_is_refused(part: str, value: Any) -> None:
+    checkpoint = interrupted(3)
+    wrong = replace(checkpoint, training={**(checkpoint.training or {}), part: value})
+    with pytest.raises(FormatError, match="the training in the checkpoint does not fit its model: "):
+        charlm.resumed(wrong)
 
 
 # Evaluation
@@ -320,6 +398,18 @@ def test_a_type_of_elements_that_tensors_lack_is_refused(tmp_path: Path) -> None
     path.write_bytes(len(header).to_bytes(8, "little") + header + b"\x80\x3f")
     with pytest.raises(FormatError, match=r"half\.safetensors has BF16 in 'w'"):
         safetensors.load(path)
+
+
+def test_a_checkpoint_from_before_there_was_training_in_them_is_read(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    charlm.save(path, checkpoint)
+    tensors, metadata = safetensors.load(path)
+    metadata["format"] = "tinygrad_lstm.charlm 1"
+    del metadata["training"]
+    safetensors.save(path, tensors, metadata)
+    loaded = charlm.load(path)
+    assert (loaded.updates, loaded.training) == (17, None)
+    assert loaded.model.output.bias.tolist() == checkpoint.model.output.bias.tolist()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -9,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -199,6 +200,57 @@ def test_ctrl_c_keeps_the_model_and_says_where(tmp_path: Path) -> None:
     assert (tmp_path / "checkpoint.safetensors").read_bytes() == b"of an earlier run"
 
 
+def interrupt_after(updates: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the next training find Ctrl-C pressed behind its ``updates``-th update, and no other."""
+
+    @contextlib.contextmanager
+    def pressed() -> Iterator[Callable[[], bool]]:
+        yield iter([False] * (updates - 1) + [True]).__next__
+        monkeypatch.undo()
+
+    monkeypatch.setattr("tinygrad_lstm.cli.training.interruptible", pressed)
+
+
+@pytest.mark.parametrize("updates", [2, 11])
+def test_a_training_that_was_resumed_ends_as_if_never_left(
+    text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], updates: int
+) -> None:
+    once, twice = tmp_path / "once", tmp_path / "twice"
+    words = ["train", str(text), *TINY, "--updates", "14"]
+    assert main([*words, "--out", str(once)]) == 0
+    interrupt_after(updates, monkeypatch)
+    assert main([*words, "--out", str(twice)]) == 130
+    assert f"interrupted after {updates} updates" in capsys.readouterr().err
+    interrupted = twice / "interrupted.safetensors"
+    assert main(["generate", str(interrupted), "--length", "5"]) == 0
+    assert main(["train", str(text), "--resume", str(interrupted), "--out", str(twice)]) == 0
+    assert f"Trained {14 - updates} updates" in capsys.readouterr().out
+    one, two = (charlm.load(folder / WRITTEN[0]) for folder in (once, twice))
+    assert (one.configuration, one.updates, one.training) == (two.configuration, two.updates, two.training)
+    weights, again = one.model.state_dict(), two.model.state_dict()
+    assert all((weights[name].numpy() == again[name].numpy()).all() for name in weights)
+    metrics = [json.loads((folder / "metrics.json").read_text()) for folder in (once, twice)]
+    assert [each["resumed_after_updates"] for each in metrics] == [0, updates]
+    assert metrics[0]["heldout_bits_per_char"] == metrics[1]["heldout_bits_per_char"]
+
+
+def test_what_cannot_be_resumed(
+    text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    interrupt_after(2, monkeypatch)
+    assert main(["train", str(text), *TINY, "--out", str(tmp_path)]) == 130
+    interrupted = str(tmp_path / "interrupted.safetensors")
+    assert main(["train", str(text), "--resume", interrupted, "--out", str(tmp_path)]) == 0
+    capsys.readouterr()
+    resume = ["train", str(text), "--out", str(tmp_path), "--resume"]
+    assert "missing: No such file" in refusal(capsys, *resume, str(tmp_path / "missing"))
+    assert "has no training to go on with" in refusal(capsys, *resume, str(tmp_path / WRITTEN[0]))
+    text.write_bytes(TEXT[::-1].encode())
+    assert "the text is not the one on which this training was begun" in refusal(capsys, *resume, interrupted)
+    text.write_bytes(b"x" + TEXT.replace("q", "!").encode())
+    assert "the text has other characters than the one" in refusal(capsys, *resume, interrupted)
+
+
 def test_a_reader_that_has_seen_enough_ends_the_command_quietly(model: Path) -> None:
     words = [*MODULE, "generate", str(model), "--length", "100000"]
     with subprocess.Popen(words, env=surroundings(), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
@@ -251,6 +303,7 @@ def test_checkpoints_and_prompts_that_cannot_be_used(model: Path, capsys: pytest
         ["demo", "--seed", "-1"],
         ["demo", "--lr", "nan"],
         ["demo", "--lr", "inf"],
+        ["demo", "--resume", "demo/interrupted.safetensors", "--seed", "0"],
         ["generate", "model", "--temperature", "0"],
         ["generate", "model", "--top-k", "0"],
         ["generate", "model", "--top-p", "0"],

@@ -7,7 +7,8 @@
 >>> vocabulary, (training, heldout) = data.Vocabulary.of(text), charlm.split(text)
 >>> tg.manual_seed(0)
 >>> model = charlm.CharLM(len(vocabulary), configuration.embedding, configuration.hidden)
->>> losses = [update.loss for update in charlm.train(model, vocabulary.encode(training), configuration)]
+>>> updates = charlm.train(charlm.Training(model, configuration), vocabulary.encode(training))
+>>> losses = [update.loss for update in updates]
 >>> charlm.bits_per_char(model, vocabulary.encode(training[-1] + heldout)) < charlm.uniform_bits(len(vocabulary))
 True
 >>> "".join(charlm.generate(model, vocabulary, "the", length=20, top_k=1))[:4]

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from itertools import islice
+from typing import Any, NamedTuple
 
 from ..data import TextError, windows
-from ..optim import Adam, clip_grad_norm_
+from ..ops import get_rng_state, set_rng_state
+from ..optim import Adam, CosineAnnealingLR, clip_grad_norm_
 from ..tensor import Tensor
 from .model import CharLM, State
 
-__all__ = ["Configuration", "Update", "learning_rate", "split", "train"]
+__all__ = ["Configuration", "Training", "Update", "split", "train"]
 
 MAX_NORM = 1.0
 """Where the norm of all gradients together is clipped."""
@@ -73,59 +75,121 @@ def split(text: str) -> tuple[str, str]:
     return text[:border], text[border:]
 
 
-def learning_rate(done: int, updates: int, first: float) -> float:
-    """Return the rate of the next update after ``done`` of them: half a cosine, from the first rate down to 0.
+class Training:
+    """A training under way: everything that it changes. A new one is at its beginning.
 
-    >>> [round(learning_rate(done, updates=4, first=0.1), 4) for done in range(4)]
-    [0.1, 0.0854, 0.05, 0.0146]
+    Parameters
+    ----------
+    model
+        The model, which training changes.
+    configuration
+        What is said there of training; the sizes are the model's own.
+
+    Attributes
+    ----------
+    optimizer
+        Adam.
+    schedule
+        Half a cosine from the first learning rate down to 0, a step an update.
+    memory
+        The model's state ``(h, c)`` behind the last window of the text; None at the text's beginning.
+    text
+        A digest of the text, so that no other is taken for it; None until it is read.
     """
-    return first * (1 + math.cos(math.pi * done / updates)) / 2
+
+    def __init__(self, model: CharLM, configuration: Configuration) -> None:
+        self.model = model
+        self.configuration = configuration
+        self.optimizer = Adam(model.parameters(), configuration.lr)
+        self.schedule = CosineAnnealingLR(self.optimizer, configuration.updates)
+        self.memory: State | None = None
+        self.text: str | None = None
+
+    @property
+    def updates(self) -> int:
+        """How many updates were done."""
+        return self.schedule.last_epoch
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that has to be kept, besides the model's weights, for training to go on later as if never left.
+
+        The random generators are part of it; its tensors share their memory with the training.
+        """
+        return {
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "memory": self.memory,
+            "text": self.text,
+            "random": get_rng_state(),
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Go on where a training of the same model, with the same configuration, was; its weights are loaded apart.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            If the state does not fit.
+        """
+        memory = state_dict["memory"]
+        shape = (1, self.configuration.batch, self.configuration.hidden)
+        if memory is not None and [part.shape for part in memory] != [shape, shape]:
+            raise ValueError(f"the memory has shapes {[part.shape for part in memory]}, wanted {shape} twice.")
+        self.optimizer.load_state_dict(state_dict["optimizer"])
+        self.schedule.load_state_dict(state_dict["schedule"])
+        self.memory = memory and (memory[0], memory[1])
+        self.text = state_dict["text"]
+        set_rng_state(state_dict["random"])
 
 
-def train(model: CharLM, numbers: Tensor, configuration: Configuration) -> Iterator[Update]:
-    """Train a model on a text, and give each update when it is done.
+def train(training: Training, numbers: Tensor) -> Iterator[Update]:
+    """Train on a text from where the training is to its end, and give each update when it is done.
 
     The text is read in parallel streams, over and over; the state is carried through it, and gradients are not.
 
     Parameters
     ----------
-    model
-        The model, which is changed.
+    training
+        A training, new or gone on with, which is changed together with its model.
     numbers
         The characters' numbers, shape (N,).
-    configuration
-        What is said there of training; the sizes are the model's own.
 
     Raises
     ------
     TextError
-        If the text has no more characters than the batch has sequences.
+        If the text has no more characters than the batch has sequences, or is another than before.
 
     Examples
     --------
     >>> import tinygrad_lstm as tg
-    >>> configuration = Configuration(batch=2, steps=4, updates=3)
-    >>> [update.characters for update in train(CharLM(5, 2, 3), tg.arange(5), configuration)]
+    >>> training = Training(CharLM(5, 2, 3), Configuration(batch=2, steps=4, updates=3))
+    >>> [update.characters for update in train(training, tg.arange(5))]
     [4, 4, 4]
     """
-    optimizer = Adam(model.parameters(), configuration.lr)
+    text = hashlib.sha256(numbers.numpy().tobytes()).hexdigest()
+    if training.text not in (None, text):
+        raise TextError("the text is not the one on which this training was begun.")
+    training.text = text
+    parts = _over_and_over(numbers, training.configuration)
+    for beginning, inputs, targets in islice(parts, training.updates, training.configuration.updates):
+        loss = _update(training, inputs, targets, None if beginning else training.memory)
+        yield Update(loss, targets.size)
+
+
+def _over_and_over(numbers: Tensor, configuration: Configuration) -> Iterator[tuple[bool, Tensor, Tensor]]:
+    """Give the windows of a text again and again, and whether each is the first."""
     while True:
-        state = None
-        for inputs, targets in windows(numbers, configuration.batch, configuration.steps):
-            if optimizer.steps == configuration.updates:
-                return
-            optimizer.lr = learning_rate(optimizer.steps, configuration.updates, configuration.lr)
-            loss, state = _update(model, optimizer, inputs, targets, state)
-            yield Update(loss, targets.size)
+        for index, (inputs, targets) in enumerate(windows(numbers, configuration.batch, configuration.steps)):
+            yield index == 0, inputs, targets
 
 
-def _update(
-    model: CharLM, optimizer: Adam, inputs: Tensor, targets: Tensor, state: State | None
-) -> tuple[Tensor, State]:
-    """Change the weights once; return the loss and the state, both cut off from the tape."""
-    loss, (h, c) = model.loss(inputs, targets, state)
-    optimizer.zero_grad()
+def _update(training: Training, inputs: Tensor, targets: Tensor, memory: State | None) -> Tensor:
+    """Change the weights once; return the loss, cut off from the tape as the state is."""
+    loss, (h, c) = training.model.loss(inputs, targets, memory)
+    training.optimizer.zero_grad()
     loss.backward()
-    clip_grad_norm_(optimizer.params, MAX_NORM)
-    optimizer.step()
-    return loss.detach(), (h.detach(), c.detach())
+    clip_grad_norm_(training.model.parameters(), MAX_NORM)
+    training.optimizer.step()
+    training.schedule.step()
+    training.memory = h.detach(), c.detach()
+    return loss.detach()

@@ -56,7 +56,7 @@ def _train(command: argparse.ArgumentParser) -> None:
 
 
 def _training_options(command: argparse.ArgumentParser) -> None:
-    """Add an option for each part of a configuration."""
+    """Add an option for each part of a configuration, and one to go on with a training that has its own."""
     options: dict[str, tuple[Callable[[str], float], str]] = {
         "updates": (_count, "how many times to change the weights"),
         "lr": (_positive, "the learning rate at first; it falls to 0"),
@@ -67,7 +67,17 @@ def _training_options(command: argparse.ArgumentParser) -> None:
         "seed": (_natural, "where random numbers start"),
     }
     for name, (kind, help) in options.items():
-        _option(command, f"--{name}", kind, "X" if kind is _positive else "N", help, getattr(Configuration, name))
+        command.add_argument(
+            f"--{name}", type=kind, metavar="X" if kind is _positive else "N",
+            help=f"{help} (default: {getattr(Configuration, name)})",
+        )  # fmt: skip
+    command.add_argument(
+        "--resume",
+        type=Path,
+        metavar="CHECKPOINT",
+        help="go on with a training that was interrupted, as if it had not been",
+    )
+    command.set_defaults(refuse=command.error)
 
 
 def _generate(command: argparse.ArgumentParser) -> None:

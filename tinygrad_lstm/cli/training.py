@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from .. import backend, charlm
-from ..charlm import CharLM, Checkpoint, Configuration
-from ..data import Vocabulary, python_topics, read_text
+from ..charlm import CharLM, Checkpoint, Configuration, Training
+from ..data import TextError, Vocabulary, python_topics, read_text
 from ..graph import RenderError, draw
 from ..interchange import write_whole
 from ..ops import manual_seed
@@ -33,37 +33,32 @@ DRAWN_STEPS = 3
 
 def demo(arguments: argparse.Namespace) -> None:
     """Train a character model on the text of Python's help(), let it write, and draw it."""
-    _run("Python's help() topics", python_topics(), _configuration(arguments), arguments.out)
+    _run("Python's help() topics", python_topics(), arguments, arguments.out)
 
 
 def train(arguments: argparse.Namespace) -> None:
     """Train a character model on a text of your own, let it write, and draw it."""
     out = arguments.out or Path(f"{arguments.file.stem}-lstm")
-    _run(str(arguments.file), read_text(arguments.file), _configuration(arguments), out)
+    _run(str(arguments.file), read_text(arguments.file), arguments, out)
 
 
-def _configuration(arguments: argparse.Namespace) -> Configuration:
-    """Return the configuration that the options say."""
-    return Configuration(**{field.name: getattr(arguments, field.name) for field in fields(Configuration)})
-
-
-def _run(title: str, text: str, configuration: Configuration, out: Path) -> None:
+def _run(title: str, text: str, arguments: argparse.Namespace, out: Path) -> None:
     """Train on a text, and write and say what came of it."""
-    training, heldout = charlm.split(text)
+    seen, heldout = charlm.split(text)
     vocabulary = Vocabulary.of(text)
     numbers = vocabulary.encode(text)
-    manual_seed(configuration.seed)
-    model = CharLM(len(vocabulary), configuration.embedding, configuration.hidden)
+    training = _training(arguments, vocabulary)
+    model, configuration = training.model, training.configuration
     out.mkdir(parents=True, exist_ok=True)
     _introduce(title, text, model, vocabulary, configuration)
 
-    pace = _train(model, vocabulary, numbers[: len(training)], configuration, out)
+    pace = _train(training, vocabulary, numbers[: len(seen)], out)
     checkpoint = out / "checkpoint.safetensors"
-    charlm.save(checkpoint, Checkpoint(model, vocabulary, configuration, configuration.updates))
+    charlm.save(checkpoint, Checkpoint(model, vocabulary, configuration, training.updates))
     bits = {
-        "heldout_bits_per_char": charlm.bits_per_char(model, numbers[len(training) - 1 :]),
+        "heldout_bits_per_char": charlm.bits_per_char(model, numbers[len(seen) - 1 :]),
         "uniform_bits_per_char": charlm.uniform_bits(len(vocabulary)),
-        "bigram_bits_per_char": charlm.bigram_bits(training, heldout, len(vocabulary)),
+        "bigram_bits_per_char": charlm.bigram_bits(seen, heldout, len(vocabulary)),
     }
     metrics = out / "metrics.json"
     _write_metrics(metrics, {**bits, **pace}, configuration)
@@ -72,6 +67,24 @@ def _run(title: str, text: str, configuration: Configuration, out: Path) -> None
     _sample(model, vocabulary, prompt, configuration.seed)
     pictures = _draw(model, numbers[:DRAWN_STEPS], f"The model over {text[:DRAWN_STEPS]!r}", out)
     _conclude([checkpoint, metrics, *pictures], checkpoint, prompt)
+
+
+def _training(arguments: argparse.Namespace, vocabulary: Vocabulary) -> Training:
+    """Return a new training with the settings that the options say, or that of the checkpoint to resume."""
+    options = {field.name: getattr(arguments, field.name) for field in fields(Configuration)}
+    settings = {name: value for name, value in options.items() if value is not None}
+    if arguments.resume:
+        if settings:
+            arguments.refuse(
+                f"--resume goes on with the settings of the checkpoint, so --{next(iter(settings))} has no use"
+            )
+        checkpoint = charlm.load(arguments.resume)
+        if checkpoint.vocabulary.characters != vocabulary.characters:
+            raise TextError("the text has other characters than the one on which this training was begun.")
+        return charlm.resumed(checkpoint)
+    configuration = Configuration(**settings)
+    manual_seed(configuration.seed)
+    return Training(CharLM(len(vocabulary), configuration.embedding, configuration.hidden), configuration)
 
 
 def _introduce(title: str, text: str, model: CharLM, vocabulary: Vocabulary, configuration: Configuration) -> None:
@@ -85,23 +98,23 @@ def _introduce(title: str, text: str, model: CharLM, vocabulary: Vocabulary, con
     )
 
 
-def _train(
-    model: CharLM, vocabulary: Vocabulary, numbers: Tensor, configuration: Configuration, out: Path
-) -> dict[str, float]:
-    """Train with a bar, and return how long it took; Ctrl-C keeps the model as it is then, and ends the command."""
-    started, done, characters = time.perf_counter(), 0, 0
+def _train(training: Training, vocabulary: Vocabulary, numbers: Tensor, out: Path) -> dict[str, float]:
+    """Train with a bar, and return how long it took; Ctrl-C keeps the training as it is then, and ends the command."""
+    started, before, characters = time.perf_counter(), training.updates, 0
+    configuration = training.configuration
     with interruptible() as interrupted:
-        for update in progress(charlm.train(model, numbers, configuration), configuration.updates):
-            done, characters = done + 1, characters + update.characters
+        for update in progress(charlm.train(training, numbers), configuration.updates - before):
+            characters += update.characters
             if interrupted():
                 break
+    done = training.updates
     if done < configuration.updates:
         path = out / "interrupted.safetensors"
-        charlm.save(path, Checkpoint(model, vocabulary, configuration, done))
-        raise KeyboardInterrupt(f"interrupted after {done:,} updates; the model as it was then is in {path}.")
+        charlm.save(path, Checkpoint(training.model, vocabulary, configuration, done, training.state_dict()))
+        raise KeyboardInterrupt(f"interrupted after {done:,} updates; --resume goes on with what is in {path}.")
     seconds = time.perf_counter() - started
-    print(f"Trained {done:,} updates in {seconds:.1f} s, {characters / seconds:,.0f} characters a second")
-    return {"train_seconds": seconds, "chars_per_second": characters / seconds}
+    print(f"Trained {done - before:,} updates in {seconds:.1f} s, {characters / seconds:,.0f} characters a second")
+    return {"train_seconds": seconds, "chars_per_second": characters / seconds, "resumed_after_updates": before}
 
 
 def _write_metrics(path: Path, measured: dict[str, float], configuration: Configuration) -> None:

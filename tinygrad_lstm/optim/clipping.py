@@ -4,16 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from .. import backend
 from ..backend import xp
 from ..tensor import Tensor, wrap
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_"]
 
 
-def clip_grad_norm_(parameters: Iterable[Tensor], max_norm: float) -> Tensor:
+def clip_grad_norm_(
+    parameters: Tensor | Iterable[Tensor], max_norm: float, *, error_if_nonfinite: bool = False
+) -> Tensor:
     """Scale all gradients together so that their common 2-norm is at most ``max_norm``; return the norm before.
 
-    As in PyTorch, the factor is ``max_norm / (norm + 1e-6)``, or 1 where that is more. The norm stays on the device.
+    As in PyTorch, the factor is ``max_norm / (norm + 1e-6)``, or 1 where that is more.
+
+    Parameters
+    ----------
+    parameters
+        A tensor or several; those without a gradient are left out.
+    max_norm
+        The largest norm allowed.
+    error_if_nonfinite
+        Whether to refuse a norm that is infinite or not a number. Otherwise the gradients become so themselves, or 0;
+        that is PyTorch's way too. To look at the norm makes a GPU wait.
+
+    Returns
+    -------
+    Tensor
+        The norm before, without axes.
+
+    Raises
+    ------
+    ValueError
+        If ``max_norm`` is negative.
+    RuntimeError
+        If the norm is not finite, where that is asked for; the gradients are as they were.
 
     References
     ----------
@@ -29,18 +54,25 @@ def clip_grad_norm_(parameters: Iterable[Tensor], max_norm: float) -> Tensor:
     >>> tg.sum(tg.square(w.grad)).item() <= 1.0
     True
     """
-    owners = [(parameter, parameter.grad) for parameter in parameters]
-    gradients = [(parameter, grad.data) for parameter, grad in owners if grad is not None]
-    if not gradients:
+    if not max_norm >= 0:
+        raise ValueError(f"clip_grad_norm_: got max_norm = {max_norm}, wanted a number that is not negative.")
+    owners = _with_gradients(parameters)
+    if not owners:
         return wrap(xp.zeros((), dtype=xp.float32), None)
-    norm = xp.sqrt(sum(xp.vdot(g, g) for _, g in gradients))
-    factor = xp.minimum(max_norm / (norm + 1e-6), 1)
-    for parameter, g in gradients:
-        parameter.grad = wrap(g * factor, None)
+    with backend.quiet():
+        norm = xp.sqrt(sum(xp.vdot(g, g) for _, g in owners))
+        if error_if_nonfinite and not xp.isfinite(norm):
+            raise RuntimeError(
+                f"clip_grad_norm_: got gradients whose norm is {float(norm)}, wanted a finite one; detect_anomaly "
+                "finds where it comes from."
+            )
+        factor = xp.minimum(max_norm / (norm + 1e-6), 1)
+        for parameter, g in owners:
+            parameter.grad = wrap(g * factor.astype(g.dtype), None)
     return wrap(norm, None)
 
 
-def clip_grad_value_(parameters: Iterable[Tensor], clip_value: float) -> None:
+def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
     """Set every element of every gradient that is beyond ``-clip_value`` or ``clip_value`` to that bound.
 
     >>> import tinygrad_lstm as tg
@@ -50,7 +82,13 @@ def clip_grad_value_(parameters: Iterable[Tensor], clip_value: float) -> None:
     >>> w.grad
     Tensor([ 1. , -0.5])
     """
-    for parameter in parameters:
-        grad = parameter.grad
-        if grad is not None:
-            parameter.grad = wrap(xp.clip(grad.data, -clip_value, clip_value), None)
+    if not clip_value >= 0:
+        raise ValueError(f"clip_grad_value_: got clip_value = {clip_value}, wanted a number that is not negative.")
+    for parameter, g in _with_gradients(parameters):
+        parameter.grad = wrap(xp.clip(g, -clip_value, clip_value), None)
+
+
+def _with_gradients(parameters: Tensor | Iterable[Tensor]) -> list[tuple[Tensor, backend.Array]]:
+    """Return the parameters that have a gradient, each with it."""
+    owners = [(p, p.grad) for p in ([parameters] if isinstance(parameters, Tensor) else parameters)]
+    return [(parameter, grad.data) for parameter, grad in owners if grad is not None]
