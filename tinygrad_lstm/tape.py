@@ -330,6 +330,9 @@ class Tape(Watcher):
         One `Entry` a node, in the order in which they were made.
     pulls
         One `Pull` for each node of each sweep that took place inside, newest node first.
+    given
+        The arrays of the leaves, and of the nodes from before, that are used inside. They are not copied: a leaf that
+        has been changed since has its new value here.
 
     Examples
     --------
@@ -347,6 +350,7 @@ class Tape(Watcher):
     def __init__(self) -> None:
         self.entries: list[Entry] = []
         self.pulls: list[Pull] = []
+        self.given: dict[Node | Leaf, Any] = {}
         self._constants: dict[int, Constant] = {}
 
     def applied(self, name: str, node: Node | None, operands: Sequence[Argument], value: Any) -> None:
@@ -355,6 +359,10 @@ class Tape(Watcher):
             inputs = [
                 x.node or (self.constant(x.value, x.name) if hasattr(x.value, "shape") else x.value) for x in operands
             ]
+            start = self.entries[0].node.seq if self.entries else node.seq
+            for x in operands:
+                if x.node is not None and (type(x.node) is Leaf or x.node.seq < start):
+                    self.given.setdefault(x.node, x.value)
             self.entries.append(Entry(node, tuple(inputs), value, users_line()))
 
     def pulled(self, node: Node, cotangent: Any, contributions: Sequence[Any]) -> None:

@@ -5,15 +5,16 @@ Everything else in this package works on a `Graph` and never sees a node, a tens
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from ..backend import ndarray, to_host
-from ..tape import Constant, Entry, Leaf, Node, Tape, scope_path
+from ..tape import Constant, Entry, Leaf, Node, Pull, Tape, scope_path
 
-__all__ = ["Drawable", "Edge", "Graph", "Mark", "read"]
+__all__ = ["Drawable", "Edge", "Graph", "Mark", "Sweep", "norm", "read"]
 
 
 class Recorded(Protocol):
@@ -56,6 +57,10 @@ class Mark:
         The ids of what was folded into this mark, its own among them; empty if nothing was.
     line
         The line of the user's program that made it, if the tape kept it.
+    cut
+        Of a constant: the id of the mark whose value it is. Someone has detached it, and no gradient goes on there.
+    sweep
+        What the last sweep brought to everything on the tape, if there was one.
     """
 
     id: int
@@ -70,6 +75,13 @@ class Mark:
     value: Any = field(default=None, compare=False, repr=False)
     parts: tuple[int, ...] = ()
     line: str | None = field(default=None, compare=False)
+    cut: int | None = None
+    sweep: Sweep | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def grad(self) -> Any:
+        """The gradient on the host, or None: what the last sweep on the tape brought, all uses together."""
+        return None if self.sweep is None else self.sweep.gradient(self.id)
 
     @property
     def sources(self) -> tuple[int, ...]:
@@ -92,6 +104,90 @@ class Edge(NamedTuple):
 
     source: int
     target: int
+
+
+class Sweep:
+    """What the last sweep on a tape brought to the marks that were read from it, made dense and moved when asked for.
+
+    Attributes
+    ----------
+    root
+        The mark that was differentiated, if it is known.
+    """
+
+    def __init__(self, sources: Mapping[int, tuple[int, ...]]) -> None:
+        self.root: int | None = None
+        self.sources = sources
+        self._cotangents: dict[int, Any] = {}
+        self._contributions: dict[int, dict[int, list[Any]]] = {}  # by the user, then by what it used
+        self._dense: dict[int, Any] = {}
+
+    def note(self, pull: Pull, places: Mapping[int, int]) -> None:
+        """Take note of what came to a node, and of what it made of that for its arguments."""
+        target = places[id(pull.node)]
+        if self.root is None:
+            self.root = target
+        self._cotangents[target] = pull.cotangent
+        for parent, contribution in zip(pull.node.parents, pull.contributions, strict=False):
+            source = places.get(id(parent))
+            if source is not None and contribution is not None:
+                self._contributions.setdefault(target, {}).setdefault(source, []).append(contribution)
+
+    def settle(self, leaves: Mapping[int, Any]) -> None:
+        """Add up what came to the marks that make nothing of it; other ``leaves`` keep what they have."""
+        arrived: dict[int, list[Any]] = {}
+        for by_source in self._contributions.values():
+            for source, contributions in by_source.items():
+                arrived.setdefault(source, []).extend(contributions)
+        for source, contributions in arrived.items():
+            if source not in self._cotangents:
+                self._cotangents[source] = _Several(contributions)
+        if self.root is None:
+            self._cotangents.update(leaves)
+
+    def gradient(self, id: int) -> Any:
+        """Return the gradient of a mark on the host, or None."""
+        if id not in self._dense:
+            cotangent = self._cotangents.get(id)
+            several = cotangent if isinstance(cotangent, _Several) else _Several([cotangent])
+            self._dense[id] = several.total()
+        return self._dense[id]
+
+    def contribution(self, source: int, target: int) -> Any:
+        """Return what one mark on the tape sent to another for all its uses of it, on the host, or None."""
+        contributions = self._contributions.get(target, {}).get(source)
+        return None if contributions is None else _Several(contributions).total()
+
+    def sent(self, target: int) -> Iterable[int]:
+        """Return the marks on the tape to which one has sent something."""
+        return self._contributions.get(target, ())
+
+
+class _Several(list[Any]):
+    """Contributions that are not yet added up."""
+
+    def total(self) -> Any:
+        """Return the dense sum on the host, or None if there is none that a picture could show."""
+        total: Any = None
+        kinds: dict[type, list[Any]] = {}
+        for contribution in self:
+            kinds.setdefault(type(contribution), []).append(contribution)
+        for kind, alike in kinds.items():
+            parts = [kind.settle(alike)] if hasattr(kind, "settle") else alike
+            for part in parts:
+                array = _on_host(part.data if hasattr(part, "node") else part)
+                if not hasattr(array, "shape"):
+                    return None  # several results at once
+                total = array if total is None else total + array
+        return total
+
+
+def norm(array: Any) -> float:
+    """Return the Euclidean norm of an array on the host; of what is no number only if there is nothing else."""
+    largest = float(abs(array).max()) if array.size else 0.0
+    if not largest or not math.isfinite(largest):
+        return largest
+    return largest * math.sqrt(float(((array.astype("float64") / largest) ** 2).sum()))
 
 
 @dataclass(frozen=True)
@@ -117,6 +213,83 @@ class Graph:
     def edges(self) -> Iterator[Edge]:
         """Every use of a mark by another, in the order of the users and their arguments; ``x * x`` has two."""
         return (Edge(source, mark.id) for mark in self.marks for source in mark.sources)
+
+    @cached_property
+    def sweep(self) -> Sweep | None:
+        """What the last sweep brought, if there was one."""
+        return next((mark.sweep for mark in self.marks if mark.sweep is not None), None)
+
+    def contributions(self, source: int, target: int) -> list[Any]:
+        """Return what a mark sent back to an argument of it: an array for each tensor between them, on the host.
+
+        Without anything folded that is one array, and none if no sweep came that way.
+        """
+        if self.sweep is None:
+            return []
+        arrays = [self.sweep.contribution(used, user) for used, user in self._between(source, target)]
+        return [array for array in arrays if array is not None]
+
+    def flow(self, source: int, target: int) -> float:
+        """Return the norm of what a mark sent back to an argument of it; 0 if nothing.
+
+        Several marks may have a part in common, as the gates that are computed by one product. What that sends back is
+        divided among them as what they have sent into it.
+        """
+        norms = []
+        for used, user in self._between(source, target):
+            array = None if self.sweep is None else self.sweep.contribution(used, user)
+            norms.append(0.0 if array is None else norm(array) * self._share(user, target))
+        return math.hypot(*norms)
+
+    def _between(self, source: int, target: int) -> Iterator[Edge]:
+        """Give the uses on the tape that an edge stands for."""
+        own, inner = {source, *self[source].parts}, {target, *self[target].parts}
+        for user in sorted(inner):
+            for used in self.sweep.sent(user) if self.sweep is not None else ():
+                if used not in inner and (used in own or source in self._behind(used)):
+                    yield Edge(used, user)
+
+    def _share(self, part: int, owner: int) -> float:
+        """Return how much of what came to a part has come from one of the marks into which it was folded."""
+        owners = self._owners.get(part, (owner,))
+        if len(owners) == 1 or self.sweep is None:
+            return 1.0
+        sent = dict.fromkeys(owners, 0.0)
+        for id in owners:
+            private = [user for user in (id, *self[id].parts) if self._owners.get(user, (id,)) == (id,)]
+            for user in set(private):
+                into = [used for used in self.sweep.sent(user) if len(self._owners.get(used, ())) > 1]
+                arrays = [self.sweep.contribution(used, user) for used in into if self.sweep.sources.get(used)]
+                sent[id] += math.hypot(*(norm(array) for array in arrays if array is not None))
+        total = sum(sent.values())
+        return sent[owner] / total if total else 1 / len(owners)
+
+    @cached_property
+    def _owners(self) -> dict[int, tuple[int, ...]]:
+        """The marks into which each mark on the tape was folded."""
+        owners: dict[int, tuple[int, ...]] = {}
+        for mark in self.marks:
+            for part in mark.parts:
+                owners[part] = (*owners.get(part, ()), mark.id)
+        return owners
+
+    @cached_property
+    def _drawn(self) -> set[int]:
+        return {id for mark in self.marks for id in (mark.id, *mark.parts)}
+
+    def _behind(self, id: int) -> set[int]:
+        """Return the marks whose value one that is not in this graph has passed on."""
+        found: set[int] = set()
+        seen: set[int] = set()
+        waiting = [id] if id not in self._drawn else []
+        while waiting:
+            id = waiting.pop()
+            if id in self._drawn:
+                found.add(id)
+            elif id not in seen:
+                seen.add(id)
+                waiting.extend(self.sweep.sources.get(id, ()) if self.sweep is not None else ())
+        return found
 
     @cached_property
     def folded(self) -> bool:
@@ -154,14 +327,20 @@ def read(thing: Drawable) -> Graph:
     [(0, 'leaf', 'x', ()), (1, 'number', '0.5', ()), (2, 'multiply', None, (0, 1)), (3, 'sum', 'y', (2,))]
     """
     if isinstance(thing, Tape):
-        entries = thing.entries
+        reader = _Reader(thing.given)
+        marks = list(reader.marks(thing.entries))
+        pulls = thing.pulls
     elif hasattr(thing, "node"):
-        entries = _history(thing)
+        history = _history(thing)
+        reader = _Reader(_saved(history))
+        marks = list(reader.marks(history))
+        pulls = []
     else:
         raise TypeError(f"draw: got {type(thing).__name__}, wanted a Tape or a Tensor.")
-    if not entries:
+    if not marks:
         raise ValueError(f"draw: got a {type(thing).__name__} on which nothing was recorded, wanted something to draw.")
-    return Graph(tuple(_marks(entries)))
+    sweep = reader.sweep(marks, pulls)
+    return Graph(tuple(replace(mark, sweep=sweep) for mark in marks) if sweep is not None else tuple(marks))
 
 
 def _history(tensor: Recorded) -> list[Entry]:
@@ -177,34 +356,81 @@ def _history(tensor: Recorded) -> list[Entry]:
     return [Entry(node, node.parents, tensor.data if node is root else None) for _, node in sorted(seen.items())]
 
 
-def _marks(entries: Iterable[Entry]) -> Iterator[Mark]:
-    """Give the marks of the entries, each argument just before its first use."""
-    ids: dict[int, int] = {}  # by identity: a leaf's place on the tape changes when its value does
-    count = 0
-    for node, inputs, value, line in entries:
-        places: list[int | None] = []
-        for argument in inputs:
-            place = ids.get(id(argument))
-            if place is None and argument is not None:
-                place, count = count, count + 1
-                if isinstance(argument, (Node, Leaf, Constant)):
-                    ids[id(argument)] = place
-                yield _argument(place, argument)
-            places.append(place)
-        ids[id(node)] = count
-        yield _computed(count, node, tuple(places), value, line)
-        count += 1
+def _saved(history: Iterable[Entry]) -> dict[Node | Leaf, Any]:
+    """Return the values that the derivatives along a history have kept, by what has them."""
+    values: dict[Node | Leaf, Any] = {}
+    for node, parents, value, _ in history:
+        if value is not None:
+            values[node] = value
+        owners = (*parents, node)
+        for owner, kept in zip(owners, node.saved or (), strict=False):
+            if isinstance(kept, ndarray) and owner is not None and kept.shape == owner.shape:
+                values.setdefault(owner, kept)
+    return values
 
 
-def _argument(rank: int, argument: Any) -> Mark:
-    """Return the mark of what was not computed on the tape: a leaf, a constant, a number, or an older node."""
-    if not isinstance(argument, (Node, Leaf, Constant)):
-        return Mark(rank, "number", True, str(argument), dtype=type(argument).__name__, value=argument)
-    earlier = isinstance(argument, Node)
-    op = "earlier" if earlier else argument.name
-    label = argument.label or (argument.name if earlier else None)
-    value = _on_host(argument.value) if isinstance(argument, Constant) else None
-    return Mark(rank, op, True, label, shape=argument.shape, dtype=str(argument.dtype), value=value)
+class _Reader:
+    """Turns what is on a tape into marks; ``values`` are those of what the entries do not give one of."""
+
+    def __init__(self, values: Mapping[Node | Leaf, Any]) -> None:
+        self.values = values
+        self.places: dict[int, int] = {}  # by identity: a leaf's place on the tape changes when its value does
+        self.leaves: dict[int, Leaf] = {}
+        self.made: dict[int, int] = {}  # by the identity of their values: what was computed
+
+    def marks(self, entries: Iterable[Entry]) -> Iterator[Mark]:
+        """Give the marks of the entries, each argument just before its first use."""
+        count = 0
+        for node, inputs, value, line in entries:
+            places: list[int | None] = []
+            for argument in inputs:
+                place = self.places.get(id(argument))
+                if place is None and argument is not None:
+                    place, count = count, count + 1
+                    if isinstance(argument, (Node, Leaf, Constant)):
+                        self.places[id(argument)] = place
+                    yield self._argument(place, argument)
+                places.append(place)
+            self.places[id(node)] = count
+            self.made.setdefault(id(value), count)
+            value = self.values.get(node) if value is None else value
+            yield _computed(count, node, tuple(places), value, line)
+            count += 1
+
+    def _argument(self, rank: int, argument: Any) -> Mark:
+        """Return the mark of what was not computed on the tape: a leaf, a constant, a number, or an older node."""
+        match argument:
+            case Constant():
+                label, value, cut = argument.label, argument.value, self.made.get(id(argument.value))
+            case Leaf():
+                label, value, cut = argument.label, self.values.get(argument), None
+                self.leaves[rank] = argument
+            case Node():
+                label, value, cut = argument.label or argument.name, self.values.get(argument), None
+            case _:
+                return Mark(rank, "number", True, str(argument), dtype=type(argument).__name__, value=argument)
+        op = "earlier" if isinstance(argument, Node) else argument.name
+        shape, dtype = argument.shape, str(argument.dtype)
+        return Mark(rank, op, True, label, shape=shape, dtype=dtype, value=_on_host(value), cut=cut)
+
+    def sweep(self, marks: Iterable[Mark], pulls: Sequence[Pull]) -> Sweep | None:
+        """Return what the last of the sweeps brought; without any, what leaves have got from one that was not seen."""
+        sweep = Sweep({mark.id: mark.sources for mark in marks})
+        for pull in _last(pull for pull in pulls if id(pull.node) in self.places):
+            sweep.note(pull, self.places)
+        grads = {place: leaf.grad for place, leaf in self.leaves.items() if leaf.grad is not None}
+        sweep.settle(grads)
+        return sweep if sweep.root is not None or grads else None
+
+
+def _last(pulls: Iterable[Pull]) -> list[Pull]:
+    """Return the pulls of the last of several sweeps: each goes from new nodes to old ones."""
+    last: list[Pull] = []
+    for pull in pulls:
+        if last and pull.node.seq >= last[-1].node.seq:
+            last = []
+        last.append(pull)
+    return last
 
 
 def _computed(rank: int, node: Node, inputs: tuple[int | None, ...], value: Any, line: str | None) -> Mark:
