@@ -126,6 +126,8 @@ class Layers(Recurrent):
         ends = output[-1] if counts is None else output[asarray(counts) - 1, asarray(list(range(batch)))]
         if self.bidirectional:
             ends = concat([ends[:, : self.output_size], output[0, :, self.output_size :]], axis=-1)
+        if counts is not None and 0 in counts:
+            ends = where(asarray(counts)[:, None] > 0, ends, 0)
         return ends if batched else ends[0]
 
     def _run(
