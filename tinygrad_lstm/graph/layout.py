@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Unpack
+from typing import NamedTuple, Unpack
 
 from .ir import Drawable, Graph, read
 from .lanes import lanes
 from .recurrence import step_of, unrolled, with_steps
 from .scoped import scoped
 from .simplify import gate_level
+from .theme import themed
 from .view import Level, Options, View
 
-__all__ = ["to_dot"]
+__all__ = ["Layout", "laid_out", "to_dot"]
 
 FEW = 25
 """So many ops are shown one by one."""
+
+
+class Layout(NamedTuple):
+    """A picture as DOT, the marks that it shows, and its title."""
+
+    text: str
+    graph: Graph
+    title: str
 
 
 def to_dot(thing: Drawable, **options: Unpack[Options]) -> str:
@@ -31,14 +40,20 @@ def to_dot(thing: Drawable, **options: Unpack[Options]) -> str:
     >>> to_dot(tape).splitlines()[0]
     'digraph {'
     """
-    view = View(**options)
+    return laid_out(thing, View(**options)).text
+
+
+def laid_out(thing: Drawable, view: View) -> Layout:
+    """Return the picture of a tape, or of a tensor's history."""
     graph = with_steps(read(thing))
     title = _title(graph) if view.title is None else view.title
     if (view.level or _fitting(graph)) == "op":
-        return scoped(graph, title)
-    graph = gate_level(graph)
-    found = unrolled(graph)
-    return scoped(graph, title) if found is None else lanes(graph, found, title)
+        text = scoped(graph, title)
+    else:
+        graph = gate_level(graph)
+        found = unrolled(graph)
+        text = scoped(graph, title) if found is None else lanes(graph, found, title)
+    return Layout(themed(text, view.theme), graph, title)
 
 
 def _fitting(graph: Graph) -> Level:
