@@ -22,7 +22,7 @@ from ...tensor import Tensor, wrap
 
 __all__ = ["fused", "is_fusible", "stepwise"]
 
-Twin = Callable[[Sequence[Tensor]], Sequence[Tensor]]
+Twin = Callable[[Sequence[Tensor | None]], Sequence[Tensor]]
 """The composed steps: from the input, the parts of the state and the weights to the outputs and the last state."""
 
 _told: set[str] = set()
