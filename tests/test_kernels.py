@@ -54,13 +54,13 @@ def total(parts: list[tg.Tensor]) -> tg.Tensor:
 
 def names_on_the_way(y: tg.Tensor) -> set[str]:
     """Return the names of the nodes from which a tensor was computed."""
-    names, waiting = set(), [y.node]
+    seen, waiting = set(), [y.node]
     while waiting:
         node = waiting.pop()
-        if node is not None:
-            names.add(node.name)
+        if node is not None and node not in seen:
+            seen.add(node)
             waiting.extend(node.parents)
-    return names
+    return {node.name for node in seen}
 
 
 @every_kind
