@@ -12,9 +12,9 @@ from functools import cached_property
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from ..backend import ndarray, to_host
-from ..tape import Constant, Entry, Leaf, Node, Pull, Tape, scope_path
+from ..tape import Constant, Entry, Leaf, Node, Pull, Scope, Tape
 
-__all__ = ["Drawable", "Edge", "Graph", "Mark", "Sweep", "norm", "read"]
+__all__ = ["Drawable", "Edge", "Graph", "Mark", "Record", "norm", "read"]
 
 
 class Recorded(Protocol):
@@ -28,6 +28,9 @@ class Recorded(Protocol):
 
 Drawable: TypeAlias = "Tape | Recorded"
 """A tape, or a tensor with a history."""
+
+Path: TypeAlias = "tuple[tuple[str, ...], tuple[int, ...]]"
+"""The names of scopes, outermost first, and their numbers."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,17 @@ class Mark:
         The line of the user's program that made it, if the tape kept it.
     cut
         Of a constant: the id of the mark whose value it is. Someone has detached it, and no gradient goes on there.
-    sweep
-        What the last sweep brought to everything on the tape, if there was one.
+    calls
+        Which of the scopes on the tape each of ``scope`` is, counted as they were entered: a module that is called
+        twice has one name and two numbers.
+    folded
+        Of a scope that is shown as one mark: its name.
+    times
+        Of how many things alike this is all; 0 if it is not said.
+    note
+        What is told about all that is folded into this mark.
+    record
+        All that was read from the tape, whatever has been folded or left out since.
     """
 
     id: int
@@ -76,12 +88,16 @@ class Mark:
     parts: tuple[int, ...] = ()
     line: str | None = field(default=None, compare=False)
     cut: int | None = None
-    sweep: Sweep | None = field(default=None, compare=False, repr=False)
+    calls: tuple[int, ...] = field(default=(), compare=False)
+    folded: str | None = None
+    times: int = 0
+    note: str = ""
+    record: Record | None = field(default=None, compare=False, repr=False)
 
     @property
     def grad(self) -> Any:
         """The gradient on the host, or None: what the last sweep on the tape brought, all uses together."""
-        return None if self.sweep is None else self.sweep.gradient(self.id)
+        return None if self.record is None else self.record.gradient(self.id)
 
     @property
     def sources(self) -> tuple[int, ...]:
@@ -106,18 +122,20 @@ class Edge(NamedTuple):
     target: int
 
 
-class Sweep:
-    """What the last sweep on a tape brought to the marks that were read from it, made dense and moved when asked for.
+class Record:
+    """The marks as they were read, and what the last sweep brought to them: made dense and moved when asked for.
 
     Attributes
     ----------
+    marks
+        The marks by their ids, nothing folded.
     root
-        The mark that was differentiated, if it is known.
+        The mark that was differentiated, if a sweep was seen.
     """
 
-    def __init__(self, sources: Mapping[int, tuple[int, ...]]) -> None:
+    def __init__(self, marks: Iterable[Mark]) -> None:
+        self.marks = {mark.id: mark for mark in marks}
         self.root: int | None = None
-        self.sources = sources
         self._cotangents: dict[int, Any] = {}
         self._contributions: dict[int, dict[int, list[Any]]] = {}  # by the user, then by what it used
         self._dense: dict[int, Any] = {}
@@ -215,18 +233,18 @@ class Graph:
         return (Edge(source, mark.id) for mark in self.marks for source in mark.sources)
 
     @cached_property
-    def sweep(self) -> Sweep | None:
-        """What the last sweep brought, if there was one."""
-        return next((mark.sweep for mark in self.marks if mark.sweep is not None), None)
+    def record(self) -> Record | None:
+        """What was read from the tape, if this graph comes from one."""
+        return next((mark.record for mark in self.marks if mark.record is not None), None)
 
     def contributions(self, source: int, target: int) -> list[Any]:
         """Return what a mark sent back to an argument of it: an array for each tensor between them, on the host.
 
         Without anything folded that is one array, and none if no sweep came that way.
         """
-        if self.sweep is None:
+        if self.record is None:
             return []
-        arrays = [self.sweep.contribution(used, user) for used, user in self._between(source, target)]
+        arrays = [self.record.contribution(used, user) for used, user in self._between(source, target)]
         return [array for array in arrays if array is not None]
 
     def flow(self, source: int, target: int) -> float:
@@ -237,7 +255,7 @@ class Graph:
         """
         norms = []
         for used, user in self._between(source, target):
-            array = None if self.sweep is None else self.sweep.contribution(used, user)
+            array = None if self.record is None else self.record.contribution(used, user)
             norms.append(0.0 if array is None else norm(array) * self._share(user, target))
         return math.hypot(*norms)
 
@@ -245,21 +263,21 @@ class Graph:
         """Give the uses on the tape that an edge stands for."""
         own, inner = {source, *self[source].parts}, {target, *self[target].parts}
         for user in sorted(inner):
-            for used in self.sweep.sent(user) if self.sweep is not None else ():
+            for used in self.record.sent(user) if self.record is not None else ():
                 if used not in inner and (used in own or source in self._behind(used)):
                     yield Edge(used, user)
 
     def _share(self, part: int, owner: int) -> float:
         """Return how much of what came to a part has come from one of the marks into which it was folded."""
         owners = self._owners.get(part, (owner,))
-        if len(owners) == 1 or self.sweep is None:
+        if len(owners) == 1 or self.record is None:
             return 1.0
         sent = dict.fromkeys(owners, 0.0)
         for id in owners:
             private = [user for user in (id, *self[id].parts) if self._owners.get(user, (id,)) == (id,)]
             for user in set(private):
-                into = [used for used in self.sweep.sent(user) if len(self._owners.get(used, ())) > 1]
-                arrays = [self.sweep.contribution(used, user) for used in into if self.sweep.sources.get(used)]
+                into = [used for used in self.record.sent(user) if len(self._owners.get(used, ())) > 1]
+                arrays = [self.record.contribution(used, user) for used in into if self.record.marks[used].sources]
                 sent[id] += math.hypot(*(norm(array) for array in arrays if array is not None))
         total = sum(sent.values())
         return sent[owner] / total if total else 1 / len(owners)
@@ -288,7 +306,7 @@ class Graph:
                 found.add(id)
             elif id not in seen:
                 seen.add(id)
-                waiting.extend(self.sweep.sources.get(id, ()) if self.sweep is not None else ())
+                waiting.extend(self.record.marks[id].sources if self.record is not None else ())
         return found
 
     @cached_property
@@ -339,8 +357,8 @@ def read(thing: Drawable) -> Graph:
         raise TypeError(f"draw: got {type(thing).__name__}, wanted a Tape or a Tensor.")
     if not marks:
         raise ValueError(f"draw: got a {type(thing).__name__} on which nothing was recorded, wanted something to draw.")
-    sweep = reader.sweep(marks, pulls)
-    return Graph(tuple(replace(mark, sweep=sweep) for mark in marks) if sweep is not None else tuple(marks))
+    record = reader.record(marks, pulls)
+    return Graph(tuple(replace(mark, record=record) for mark in marks))
 
 
 def _history(tensor: Recorded) -> list[Entry]:
@@ -377,6 +395,7 @@ class _Reader:
         self.places: dict[int, int] = {}  # by identity: a leaf's place on the tape changes when its value does
         self.leaves: dict[int, Leaf] = {}
         self.made: dict[int, int] = {}  # by the identity of their values: what was computed
+        self.scopes: dict[int, Path] = {id(None): ((), ())}  # by identity: each call of a module has a scope of its own
 
     def marks(self, entries: Iterable[Entry]) -> Iterator[Mark]:
         """Give the marks of the entries, each argument just before its first use."""
@@ -394,7 +413,7 @@ class _Reader:
             self.places[id(node)] = count
             self.made.setdefault(id(value), count)
             value = self.values.get(node) if value is None else value
-            yield _computed(count, node, tuple(places), value, line)
+            yield self._computed(count, node, tuple(places), value, line)
             count += 1
 
     def _argument(self, rank: int, argument: Any) -> Mark:
@@ -413,14 +432,37 @@ class _Reader:
         shape, dtype = argument.shape, str(argument.dtype)
         return Mark(rank, op, True, label, shape=shape, dtype=dtype, value=_on_host(value), cut=cut)
 
-    def sweep(self, marks: Iterable[Mark], pulls: Sequence[Pull]) -> Sweep | None:
-        """Return what the last of the sweeps brought; without any, what leaves have got from one that was not seen."""
-        sweep = Sweep({mark.id: mark.sources for mark in marks})
+    def _computed(
+        self, rank: int, node: Node, inputs: tuple[int | None, ...], value: Any, line: str | None
+    ) -> Mark:
+        """Return the mark of a node."""
+        params = tuple(map(_on_host, node.params))
+        path, calls = self._path(node.scope)
+        shape, dtype, value = node.shape, str(node.dtype), _on_host(value)
+        return Mark(
+            rank, node.name, False, node.label, path, shape, dtype, inputs, params, value, line=line, calls=calls
+        )
+
+    def _path(self, scope: Scope) -> Path:
+        """Return the names of a scope and of those around it, and which they are on this tape."""
+        unknown: list[tuple[Scope, str]] = []
+        while id(scope) not in self.scopes:
+            assert scope is not None
+            unknown.append(scope)
+            scope, _ = scope
+        names, calls = self.scopes[id(scope)]
+        for linked in reversed(unknown):
+            names, calls = (*names, linked[1]), (*calls, len(self.scopes))
+            self.scopes[id(linked)] = names, calls
+        return names, calls
+
+    def record(self, marks: Iterable[Mark], pulls: Sequence[Pull]) -> Record:
+        """Return the marks with what the last sweep brought; without any, what leaves have from one unseen."""
+        record = Record(marks)
         for pull in _last(pull for pull in pulls if id(pull.node) in self.places):
-            sweep.note(pull, self.places)
-        grads = {place: leaf.grad for place, leaf in self.leaves.items() if leaf.grad is not None}
-        sweep.settle(grads)
-        return sweep if sweep.root is not None or grads else None
+            record.note(pull, self.places)
+        record.settle({place: leaf.grad for place, leaf in self.leaves.items() if leaf.grad is not None})
+        return record
 
 
 def _last(pulls: Iterable[Pull]) -> list[Pull]:
@@ -431,14 +473,6 @@ def _last(pulls: Iterable[Pull]) -> list[Pull]:
             last = []
         last.append(pull)
     return last
-
-
-def _computed(rank: int, node: Node, inputs: tuple[int | None, ...], value: Any, line: str | None) -> Mark:
-    """Return the mark of a node."""
-    params = tuple(map(_on_host, node.params))
-    path = scope_path(node.scope)
-    shape, dtype = node.shape, str(node.dtype)
-    return Mark(rank, node.name, False, node.label, path, shape, dtype, inputs, params, _on_host(value), line=line)
 
 
 def _on_host(value: Any) -> Any:
