@@ -79,11 +79,12 @@ TWINS: list[tuple[str, dict[str, Any]]] = [
 
 
 @pytest.mark.peers
+@pytest.mark.parametrize("in_one_piece", [False, True], ids=["stepwise", "in one piece"])
 @pytest.mark.parametrize("lengths", [None, [3, 5, 1, 4]], ids=["full", "packed"])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize(("kind", "options"), TWINS)
 def test_layers_match_pytorch(
-    kind: str, options: dict[str, Any], shape: dict[str, Any], lengths: list[int] | None
+    kind: str, options: dict[str, Any], shape: dict[str, Any], lengths: list[int] | None, in_one_piece: bool
 ) -> None:
     torch = pytest.importorskip("torch", reason="compares with PyTorch")
     case = Case(kind, {**options, **shape})
@@ -96,7 +97,8 @@ def test_layers_match_pytorch(
     our_x = tg.asarray(random(*((B, T, I) if batch_first else (T, B, I))), requires_grad=True)
     our_state = [tg.asarray(part, requires_grad=True) for part in random_state(case, count, B)]
     their_x, *their_state = (torch.tensor(x.detach().numpy(), requires_grad=True) for x in (our_x, *our_state))
-    our_results = flat(ours(our_x, as_state(case, our_state), lengths=lengths))
+    with tg.scope("in one piece") if in_one_piece else nn.stepwise():
+        our_results = flat(ours(our_x, as_state(case, our_state), lengths=lengths))
     rnn = torch.nn.utils.rnn
     packed = their_x
     if lengths is not None:
@@ -184,14 +186,15 @@ def test_dropout_stands_between_layers() -> None:
 FILLS = [float("nan"), float("inf"), -float("inf"), 1e300, -1.0, 0.0]
 
 
-def run_with_padding(case: Case, layer: Any, x: Any, lengths: list[int], fills: list[float]) -> list[Any]:
+def run_with_padding(layer: Any, x: Any, lengths: list[int], fills: list[float], in_one_piece: bool) -> list[Any]:
     """Return outputs, last states and gradients, with padding that holds anything."""
     steps = np.arange(x.shape[0])[:, None, None]
     padding = np.resize(np.asarray(fills), x.shape)
     given_x = tg.asarray(np.where(steps < np.asarray(lengths)[:, None], x, padding), requires_grad=True)
     layer.zero_grad()
     tg.manual_seed(1)
-    results = flat(layer(given_x, lengths=lengths))
+    with tg.scope("in one piece") if in_one_piece else nn.stepwise():
+        results = flat(layer(given_x, lengths=lengths))
     squares(results).backward()
     return [host(y) for y in (*results, given_x.grad, *(p.grad for p in layer.parameters()))]
 
@@ -204,8 +207,8 @@ def test_padding_changes_nothing_whatever_it_holds(kind: str, data: st.DataObjec
     lengths = data.draw(st.lists(st.integers(0, steps), min_size=1, max_size=3))
     fills = data.draw(st.lists(st.sampled_from(FILLS), min_size=1, max_size=5))
     layer = case.layer(data.draw(st.integers(1, 2)), bidirectional=data.draw(st.booleans()))
-    x = np.random.default_rng(0).standard_normal((steps, len(lengths), I))
-    zeros, anything = (run_with_padding(case, layer, x, lengths, padding) for padding in ([0.0], fills))
+    x, in_one_piece = np.random.default_rng(0).standard_normal((steps, len(lengths), I)), data.draw(st.booleans())
+    zeros, anything = (run_with_padding(layer, x, lengths, padding, in_one_piece) for padding in ([0.0], fills))
     for one, other in zip(zeros, anything, strict=True):
         assert_close(one, other, 1e-10)
     gradient = anything[1 + len(case.state_sizes)]
