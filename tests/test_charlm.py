@@ -208,7 +208,7 @@ def test_training_goes_on_with_its_own_text_alone() -> None:
 
 
 def test_a_training_that_is_over_cannot_go_on(checkpoint: Checkpoint) -> None:
-    with pytest.raises(FormatError, match="has no training to go on with: all its 17 updates are done"):
+    with pytest.raises(FormatError, match="has no training to go on with, but a model after 17 of 600 updates"):
         charlm.resumed(checkpoint)
 
 
@@ -219,6 +219,7 @@ def test_a_training_that_is_over_cannot_go_on(checkpoint: Checkpoint) -> None:
         ("memory", 3),
         ("optimizer", {}),
         ("schedule", {"last_epoch": 3, "best": 1.0}),
+        ("schedule", {"last_epoch": 2.5}),
         ("random", {}),
     ],
 )

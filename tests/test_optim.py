@@ -339,6 +339,7 @@ def twice() -> list[tg.Tensor]:
         (lambda: optim.Adam([{"params": leaf(), "eps": -1}]), ValueError, "Adam: got eps = -1"),
         (lambda: optim.Adam([leaf()], betas=(0.9, 1.0)), ValueError, r"Adam: got betas = \(0.9, 1.0\), wanted two"),
         (lambda: optim.AdamW([leaf()], betas=(0.9,)), ValueError, r"AdamW: got betas = \(0.9,\), wanted two"),
+        (lambda: optim.AdamW([leaf()], betas=0.9), ValueError, r"AdamW: got betas = 0.9, wanted two"),
         (lambda: optim.AdamW([leaf()], weight_decay=-1), ValueError, "AdamW: got weight_decay = -1"),
         (lambda: optim.SGD([leaf()], momentum=-1), ValueError, "SGD: got momentum = -1"),
         (lambda: optim.SGD([leaf()], nesterov=True), ValueError, "SGD: got nesterov with momentum = 0.0 and dampening"),

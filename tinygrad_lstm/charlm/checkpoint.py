@@ -123,7 +123,7 @@ def resumed(checkpoint: Checkpoint) -> Training:
     Raises
     ------
     FormatError
-        If there is no training in the checkpoint, because it was over, or it does not fit.
+        If there is no training in the checkpoint, as when it was over, or it does not fit.
 
     Examples
     --------
@@ -138,7 +138,8 @@ def resumed(checkpoint: Checkpoint) -> Training:
     """
     if checkpoint.training is None:
         raise FormatError(
-            f"the checkpoint has no training to go on with: all its {checkpoint.updates:,} updates are done."
+            f"the checkpoint has no training to go on with, but a model after {checkpoint.updates:,} of "
+            f"{checkpoint.configuration.updates:,} updates."
         )
     training = Training(checkpoint.model, checkpoint.configuration)
     try:

@@ -165,7 +165,7 @@ class Adam(Optimizer):
         """Refuse settings that make no sense."""
         super().check(group)
         betas = group["betas"]
-        if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
+        if not isinstance(betas, (tuple, list)) or len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
             raise ValueError(f"{type(self).__name__}: got betas = {betas}, wanted two numbers from 0 to below 1.")
 
     def update(self, p: Array, g: Array, memory: Memory, group: Group) -> None:

@@ -46,12 +46,17 @@ class _Scheduler:
         Raises
         ------
         ValueError
-            If the state is that of another kind of schedule.
+            If the state is none of such a schedule.
         """
         if set(state_dict) != set(self.keeps):
             raise ValueError(
                 f"{type(self).__name__}.load_state_dict: got {', '.join(state_dict) or 'nothing'}, wanted "
                 f"{', '.join(self.keeps)}."
+            )
+        if not isinstance(state_dict["last_epoch"], int):
+            raise ValueError(
+                f"{type(self).__name__}.load_state_dict: got last_epoch = {state_dict['last_epoch']}, wanted a whole "
+                "number."
             )
         for name, value in state_dict.items():
             setattr(self, name, value)
@@ -122,7 +127,7 @@ class LRScheduler(_Scheduler):
         Raises
         ------
         ValueError
-            If the state is that of another kind of schedule.
+            If the state is none of such a schedule.
         """
         super().load_state_dict(state_dict)
         self.enter(self.last_epoch)
