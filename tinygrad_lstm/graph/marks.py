@@ -1,17 +1,24 @@
 """What a mark looks like: its colours, its corners, its glyph, its words; and the legend that explains them.
 
 Square corners are stored, round ones computed, a circle is an op on elements. A colour never says anything alone.
+
+A `Show` says what marks tell beside their names, and `Show.of` makes the one that a `View` asks for. Where it has
+something to tell of a mark, that is a `card`: a title, a row with its value (port ``v``), one with its gradient (port
+``g``). `look` and `stored` choose by themselves; `card` with a `heading` is for marks that a layout dresses on its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
+from . import strips
 from .dot import Html, Tooltip, Writer, clipped, escaped, token
 from .ir import Graph, Mark
 from .recurrence import step_of
-from .theme import FILLS, LINES, SURFACES, TEXTS
+from .theme import FILLS, LINES, SURFACES, TEXTS, heat
+from .view import View
 
 TEXT, SECONDARY, LINE = TEXTS["text"][0], TEXTS["secondary"][0], LINES["edge"][0]
 FONT = "DejaVu Sans,Verdana,Geneva,sans-serif"
@@ -43,6 +50,74 @@ COLOURS = {kind: (FILLS[kind][0], LINES[kind][0], words) for kind, words in WORD
 """By kind: fill, line, and what the legend says."""
 
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+@dataclass(frozen=True)
+class Show:
+    """What marks tell beside their names.
+
+    Attributes
+    ----------
+    values, grads
+        Whether they show their value, and their gradient.
+    numbers
+        Whether numbers stand in the cells of strips.
+    largest
+        The largest gradient of an element in the picture, of which all the others' tints are a share.
+    backward
+        The picture is about gradients alone: they have cells as large as values have, and titles begin with ∂.
+    tinted, means
+        Whether there are strips in it, and among them some whose cells are means.
+    root
+        The name of what was differentiated.
+    """
+
+    values: bool = False
+    grads: bool = False
+    numbers: bool = False
+    largest: float = 0.0
+    backward: bool = False
+    tinted: bool = False
+    means: bool = False
+    root: str = "L"
+
+    @classmethod
+    def of(cls, graph: Graph, view: View, backward: bool = False) -> Show:
+        """Return what a view of a graph asks for; ``backward`` as that of the picture."""
+        values, grads = view.values and not backward, view.grads or backward
+        tinted = [mark.shape for mark in graph if mark.shape and cls(values, grads).tells(mark)]
+        return cls(
+            values,
+            grads,
+            numbers=sum(not mark.stored for mark in graph) <= FEW,
+            largest=max((_largest(mark) for mark in graph), default=0.0) if grads else 0.0,
+            backward=backward,
+            tinted=bool(tinted),
+            means=any(map(strips.is_pooled, tinted)),
+            root=_root(graph),
+        )
+
+    def tells(self, mark: Mark) -> bool:
+        """Tell whether there is anything to show of a mark."""
+        return (self.values and mark.value is not None) or (self.grads and mark.grad is not None)
+
+
+NOTHING = Show()
+"""Names alone."""
+
+FEW = 25
+"""So many computed marks have numbers in their cells; there is no room for more of them."""
+
+
+def _largest(mark: Mark) -> float:
+    """Return the largest cell of a mark's gradient; a scalar's has none."""
+    return strips.largest(mark.grad) if mark.shape and mark.grad is not None else 0.0
+
+
+def _root(graph: Graph) -> str:
+    """Return the name of what was differentiated."""
+    record = graph.record
+    return (record.marks[record.root].label if record is not None and record.root is not None else None) or "L"
 
 
 def subscripted(name: str, number: int) -> str:
@@ -133,10 +208,13 @@ def kind(graph: Graph, mark: Mark) -> str:
     return "pointwise" if mark.op in POINTWISE else "other"
 
 
-def look(graph: Graph, mark: Mark) -> dict[str, Any]:
+def look(graph: Graph, mark: Mark, show: Show = NOTHING) -> dict[str, Any]:
     """Return the look of a computed mark by its kind."""
-    sign = glyph(graph, mark)
-    match kind(graph, mark):
+    sign, what = glyph(graph, mark), kind(graph, mark)
+    if show.tells(mark):
+        below = word(graph, mark) if what == "layer" else ""
+        return card(what, heading(sign, below or name(graph, mark) or "", mark, show), mark, show)
+    match what:
         case "result":
             return result(sign, mark.label, mark.value)
         case "layer":
@@ -145,6 +223,96 @@ def look(graph: Graph, mark: Mark) -> dict[str, Any]:
             return op(sign)
         case other:
             return plain(other, sign, name(graph, mark))
+
+
+def heading(sign: str, text: str, mark: Mark, show: Show) -> str:
+    """Return the title of a card as HTML: a sign, a name or a word beside it, and its size if its cells are means."""
+    large = ' POINT-SIZE="17"' if len(sign) == 1 and not sign.isalnum() else ""
+    parts = ["∂" * show.backward and f'<FONT COLOR="{LINES["gradient"][0]}">∂</FONT>']
+    parts.append(
+        f"<B><FONT{large}>{escaped(clipped(sign))}</FONT></B>" if large else f"<B>{escaped(clipped(sign))}</B>"
+    )
+    if text:
+        parts.append(f'&nbsp;&nbsp;<FONT POINT-SIZE="12"><I>{escaped(clipped(text))}</I></FONT>')
+    if strips.is_pooled(mark.shape):
+        parts.append(f'&nbsp;&nbsp;<FONT POINT-SIZE="9">{size(mark.shape)}</FONT>')
+    return "".join(parts)
+
+
+def card(kind: str, title: str, mark: Mark, show: Show) -> dict[str, Any]:
+    """Return the look of a mark that tells more than its name.
+
+    Parameters
+    ----------
+    kind
+        A row of `COLOURS`.
+    title
+        HTML, as `heading` makes it.
+    mark, show
+        What is told of what. Rows that have nothing to tell are left out.
+    """
+    fill, line, _ = COLOURS[kind]
+    corners = "" if kind in SQUARE else ' STYLE="ROUNDED"'
+    rows = [f'<TR><TD><FONT COLOR="{_ink(kind)}">{title}</FONT></TD></TR>']
+    if show.tells(mark):
+        rows += _scalar(kind, mark, show) if mark.shape == () else _strips(mark, show)
+    table = (
+        f'<TABLE BORDER="1" CELLBORDER="0" CELLSPACING="0" CELLPADDING="2" COLOR="{line}" BGCOLOR="{fill}"{corners}>'
+    )
+    return {"shape": "plain", "label": Html(f"{table}{''.join(rows)}</TABLE>")}
+
+
+def _ink(kind: str) -> str:
+    return TEXTS["result text"][0] if kind == "result" else TEXT
+
+
+def _scalar(kind: str, mark: Mark, show: Show) -> list[str]:
+    """Return the rows of a card with one number: the value and the gradient, in columns of equal width."""
+    red = TEXTS["result gradient"][0] if kind == "result" else LINES["gradient"][0]
+    rows = []
+    if show.values and mark.value is not None:
+        rows.append(("v", "=", _ink(kind), written(mark.value)))
+    if show.grads and mark.grad is not None:
+        rows.append(("g", "∂", red, written(mark.grad)))
+    longest = max(len(text) for *_, text in rows)
+    return ["<HR/>"] + [
+        f'<TR><TD PORT="{port}"><FONT COLOR="{colour}" FACE="{NUMBERS}" POINT-SIZE="13">{sign}&nbsp;'
+        f"{text.rjust(longest).replace(' ', '&nbsp;')}</FONT></TD></TR>"
+        for port, sign, colour, text in rows
+    ]
+
+
+def written(value: Any) -> str:
+    """Return a scalar as a card shows it: an integer in full, a number of two decimals if it has no better form.
+
+    >>> written(3), written(-0.60), written(True)
+    ('3', '−0.60', 'True')
+    """
+    value = value.item() if hasattr(value, "item") else value
+    return strips.short(value) if isinstance(value, float) else str(value).replace("-", "−")
+
+
+def _strips(mark: Mark, show: Show) -> list[str]:
+    """Return the rows of a card with a strip for the value, and a thinner one for the gradient."""
+    rows, width = [], None
+    if show.values and mark.value is not None:
+        cells = strips.values(mark.value)
+        numbers = show.numbers and len(cells[:1] and cells[0]) <= NUMBERED
+        width = strips.cell_width(cells, numbers)
+        rows.append(f'<TR><TD PORT="v">{strips.strip(cells, numbers)}</TD></TR>')
+    if show.grads and mark.grad is not None:
+        cells = strips.gradients(mark.grad, show.largest)
+        strip = strips.strip(cells, height=None if show.backward else strips.THIN, width=width)
+        sign = f'<TD><FONT COLOR="{LINES["gradient"][0]}" POINT-SIZE="11">∂</FONT></TD>' if not show.backward else ""
+        table = (
+            f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1"><TR>{sign}<TD>{strip}</TD></TR></TABLE>'
+        )
+        rows.append(f'<TR><TD PORT="g">{table}</TD></TR>')
+    return rows
+
+
+NUMBERED = 4
+"""Strips of no more columns can have numbers in their cells."""
 
 
 def name(graph: Graph, mark: Mark) -> str | None:
@@ -202,8 +370,10 @@ def box(label: str, side: str) -> dict[str, Any]:
             "class_": "scope"}  # fmt: skip
 
 
-def stored(kind: str, text: str) -> dict[str, Any]:
-    """Return the look of an input or a parameter."""
+def stored(kind: str, text: str, mark: Mark | None = None, show: Show = NOTHING) -> dict[str, Any]:
+    """Return the look of an input or a parameter, of which more than its name is told if it is given with a `Show`."""
+    if mark is not None and show.tells(mark):
+        return card(kind, heading(text, "", mark, show), mark, show)
     return {"shape": "box", "width": 0.44, "height": 0.44, "margin": "0.06,0.04", "style": "filled",
             **colours(kind), "label": Html(escaped(clipped(text)))}  # fmt: skip
 
@@ -263,27 +433,80 @@ def bar() -> dict[str, Any]:
             "fillcolor": COLOURS["h"][1], "color": COLOURS["h"][1], "label": ""}  # fmt: skip
 
 
-def begin(dot: Writer, title: str, kinds: Iterable[str], **attributes: Any) -> None:
-    """Write what stands at the head of every picture: its fonts, its title and its legend."""
+def begin(
+    dot: Writer,
+    title: str,
+    kinds: Iterable[str],
+    show: Show = NOTHING,
+    notes: Iterable[str] = (),
+    **attributes: Any,
+) -> None:
+    """Write what stands at the head of every picture: its fonts, its title and its legend.
+
+    Parameters
+    ----------
+    dot, title
+        What is written, and its title.
+    kinds
+        The rows of `COLOURS` that the picture has.
+    show
+        What its marks tell.
+    notes
+        The rows of `SIGNS` that it has.
+    attributes
+        More attributes of the graph.
+    """
     dot.defaults("graph", bgcolor=SURFACES["page"][0], fontname=FONT, fontcolor=SECONDARY, fontsize=12, pad=0.15,
-                 label=legend(title, kinds), labelloc="b", labeljust="l", **attributes)  # fmt: skip
+                 label=legend(title, kinds, show, notes), labelloc="b", labeljust="l", **attributes)  # fmt: skip
     dot.defaults("node", fontname=FONT, fontsize=13, fontcolor=TEXT, penwidth=1.3, color=SECONDARY)
     dot.defaults("edge", fontname=FONT, fontsize=10, fontcolor=SECONDARY, color=LINE, penwidth=1.1, arrowsize=0.6)
 
 
-def legend(title: str, kinds: Iterable[str]) -> Html:
-    """Return the title with a swatch of each kind that the picture has."""
-    cells = []
-    if title:
-        cells.append(f'<TD><B><FONT POINT-SIZE="13" COLOR="{TEXT}">{escaped(title)}</FONT></B>&nbsp;&nbsp;</TD>')
-    for kind in COLOURS:
-        if kind in kinds:
-            text = f'<FONT POINT-SIZE="10" COLOR="{SECONDARY}">{COLOURS[kind][2]}</FONT>&nbsp;&nbsp;'
-            cells.append(f'<TD>{_swatch(kind)}</TD><TD ALIGN="LEFT">{text}</TD>')
-    return Html(
-        '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="2">'
-        f'<TR><TD HEIGHT="10"></TD></TR><TR>{"".join(cells)}</TR></TABLE>'
-    )
+def legend(title: str, kinds: Iterable[str], show: Show = NOTHING, notes: Iterable[str] = ()) -> Html:
+    """Return the title with a swatch of each kind that the picture has, and what its cells and signs mean."""
+    entries = [(_swatch(kind), COLOURS[kind][2]) for kind in COLOURS if kind in set(kinds)]
+    entries += [(SIGNS[note][0], SIGNS[note][1]) for note in SIGNS if note in set(notes)]
+    if show.tinted:
+        ends = ("−max", "+max") if show.backward else ("−1", "+1")
+        entries.append((_said(ends[0]) + "</TD><TD>" + _bar(), ends[1] + (", means of blocks" if show.means else "")))
+    if show.grads:
+        tint = ", tint ±√ of its share of the largest" if show.tinted else ""
+        entries.append((_red("∂"), f"= ∂{show.root}/∂this{tint}"))
+    cells = [f'<TD>{sign}</TD><TD ALIGN="LEFT">{_said(text)}&nbsp;&nbsp;</TD>' for sign, text in entries]
+    head = f'<TD><B><FONT POINT-SIZE="13" COLOR="{TEXT}">{escaped(title)}</FONT></B>&nbsp;&nbsp;</TD>' if title else ""
+    lines = [cells[start : start + IN_A_LINE] for start in range(0, len(cells), IN_A_LINE)] or [[]]
+    lines[0].insert(0, head)
+    table = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="2">'
+    rows = [f"<TR>{''.join(line)}</TR>" for line in lines]
+    if len(rows) > 1:
+        rows = [f'<TR><TD ALIGN="LEFT">{table}{row}</TABLE></TD></TR>' for row in rows]
+    return Html(f'{table}<TR><TD HEIGHT="10"></TD></TR>{"".join(rows)}</TABLE>')
+
+
+IN_A_LINE = 8
+"""So many entries of a legend stand in one line."""
+
+
+def _said(text: str) -> str:
+    return f'<FONT POINT-SIZE="10" COLOR="{SECONDARY}">{escaped(text)}</FONT>'
+
+
+def _red(text: str) -> str:
+    return f'<FONT POINT-SIZE="12" COLOR="{LINES["gradient"][0]}">{text}</FONT>'
+
+
+SIGNS = {
+    "gradient": (_red("- - -"), "gradient, thicker where larger"),
+    "cut": (f'<FONT POINT-SIZE="12" COLOR="{TEXT}"><B>‖</B></FONT>', "cut: no gradient goes back"),
+    "before": (f'<FONT POINT-SIZE="12" COLOR="{TEXT}">⋯</FONT>', "computed before the tape"),
+}
+"""Signs that a picture may have, and what they mean."""
+
+
+def _bar() -> str:
+    """Return the tints from −1 to 1."""
+    cells = [f'<TD BGCOLOR="{heat(k / 4)}" WIDTH="10" HEIGHT="9" FIXEDSIZE="TRUE"></TD>' for k in range(-4, 5)]
+    return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0"><TR>{"".join(cells)}</TR></TABLE>'
 
 
 def _swatch(kind: str) -> str:

@@ -20,7 +20,7 @@ from ..backend import quiet
 from .dot import escaped
 from .theme import SURFACES, TEXTS, heat, ink
 
-__all__ = ["THIN", "Cell", "cell_width", "gradients", "is_pooled", "short", "strip", "values"]
+__all__ = ["THIN", "Cell", "cell_width", "gradients", "is_pooled", "largest", "short", "strip", "values"]
 
 ROWS, COLUMNS = 4, 8
 """So many cells a strip has at most."""
@@ -84,6 +84,11 @@ def gradients(array: Any, largest: float) -> list[list[Cell]]:
     """
     rows = _pooled(array)
     return [[_cell(x, math.copysign(math.sqrt(abs(x) / largest), x) if largest else 0.0) for x in row] for row in rows]
+
+
+def largest(array: Any) -> float:
+    """Return the largest absolute value that a strip of an array would show, 0 if there is none."""
+    return max((abs(x) for row in _pooled(array) for x in row if math.isfinite(x)), default=0.0)
 
 
 def _cell(value: float, tint: float) -> Cell:
