@@ -255,7 +255,7 @@ def card(kind: str, title: str, mark: Mark, show: Show) -> dict[str, Any]:
     corners = "" if kind in SQUARE else ' STYLE="ROUNDED"'
     rows = [f'<TR><TD><FONT COLOR="{_ink(kind)}">{title}</FONT></TD></TR>']
     if show.tells(mark):
-        rows += _scalar(kind, mark, show) if mark.shape == () else _strips(mark, show)
+        rows += _scalar(kind, mark, show) if mark.shape == () else _strips(kind, mark, show)
     table = (
         f'<TABLE BORDER="1" CELLBORDER="0" CELLSPACING="0" CELLPADDING="2" COLOR="{line}" BGCOLOR="{fill}"{corners}>'
     )
@@ -266,14 +266,18 @@ def _ink(kind: str) -> str:
     return TEXTS["result text"][0] if kind == "result" else TEXT
 
 
+def _del(kind: str) -> str:
+    """Return the colour of gradients on a card."""
+    return TEXTS["result gradient"][0] if kind == "result" else LINES["gradient"][0]
+
+
 def _scalar(kind: str, mark: Mark, show: Show) -> list[str]:
     """Return the rows of a card with one number: the value and the gradient, in columns of equal width."""
-    red = TEXTS["result gradient"][0] if kind == "result" else LINES["gradient"][0]
     rows = []
     if show.values and mark.value is not None:
         rows.append(("v", "=", _ink(kind), written(mark.value)))
     if show.grads and mark.grad is not None:
-        rows.append(("g", "∂", red, written(mark.grad)))
+        rows.append(("g", "∂", _del(kind), written(mark.grad)))
     longest = max(len(text) for *_, text in rows)
     return ["<HR/>"] + [
         f'<TR><TD PORT="{port}"><FONT COLOR="{colour}" FACE="{NUMBERS}" POINT-SIZE="13">{sign}&nbsp;'
@@ -292,7 +296,7 @@ def written(value: Any) -> str:
     return strips.short(value) if isinstance(value, float) else str(value).replace("-", "−")
 
 
-def _strips(mark: Mark, show: Show) -> list[str]:
+def _strips(kind: str, mark: Mark, show: Show) -> list[str]:
     """Return the rows of a card with a strip for the value, and a thinner one for the gradient."""
     rows, width = [], None
     if show.values and mark.value is not None:
@@ -303,7 +307,7 @@ def _strips(mark: Mark, show: Show) -> list[str]:
     if show.grads and mark.grad is not None:
         cells = strips.gradients(mark.grad, show.largest)
         strip = strips.strip(cells, height=None if show.backward else strips.THIN, width=width)
-        sign = f'<TD><FONT COLOR="{LINES["gradient"][0]}" POINT-SIZE="11">∂</FONT></TD>' if not show.backward else ""
+        sign = f'<TD><FONT COLOR="{_del(kind)}" POINT-SIZE="11">∂</FONT></TD>' if not show.backward else ""
         table = (
             f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1"><TR>{sign}<TD>{strip}</TD></TR></TABLE>'
         )
@@ -472,19 +476,30 @@ def legend(title: str, kinds: Iterable[str], show: Show = NOTHING, notes: Iterab
     if show.grads:
         tint = ", tint ±√ of its share of the largest" if show.tinted else ""
         entries.append((_red("∂"), f"= ∂{show.root}/∂this{tint}"))
-    cells = [f'<TD>{sign}</TD><TD ALIGN="LEFT">{_said(text)}&nbsp;&nbsp;</TD>' for sign, text in entries]
     head = f'<TD><B><FONT POINT-SIZE="13" COLOR="{TEXT}">{escaped(title)}</FONT></B>&nbsp;&nbsp;</TD>' if title else ""
-    lines = [cells[start : start + IN_A_LINE] for start in range(0, len(cells), IN_A_LINE)] or [[]]
-    lines[0].insert(0, head)
+    lines = [entries[start : start + IN_A_LINE] for start in range(0, len(entries), IN_A_LINE)] or [[]]
+    rows = [
+        "".join(f'<TD>{sign}</TD><TD ALIGN="LEFT">{_said(text)}&nbsp;&nbsp;</TD>' for sign, text in line)
+        for line in lines
+    ]
+    rows[0] = head + rows[0]
     table = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="2">'
-    rows = [f"<TR>{''.join(line)}</TR>" for line in lines]
     if len(rows) > 1:
-        rows = [f'<TR><TD ALIGN="LEFT">{table}{row}</TABLE></TD></TR>' for row in rows]
-    return Html(f'{table}<TR><TD HEIGHT="10"></TD></TR>{"".join(rows)}</TABLE>')
+        widths = [sum(ENTRY + LETTER * len(text) for _, text in line) for line in lines]
+        widths[0] += 2 * LETTER * len(title)
+        blank = [max(widths) - width for width in widths]
+        rows = [
+            f'<TD ALIGN="LEFT">{table}<TR>{row}<TD WIDTH="{width:.0f}"></TD></TR></TABLE></TD>'
+            for row, width in zip(rows, blank, strict=True)
+        ]
+    return Html(f'{table}<TR><TD HEIGHT="10"></TD></TR>{"".join(f"<TR>{row}</TR>" for row in rows)}</TABLE>')
 
 
-IN_A_LINE = 8
+IN_A_LINE = 7
 """So many entries of a legend stand in one line."""
+
+ENTRY, LETTER = 30, 5.6
+"""About how wide an entry is without its text, and each of its letters: shorter lines are filled up with blank."""
 
 
 def _said(text: str) -> str:

@@ -73,6 +73,8 @@ def values(array: Any) -> list[list[Cell]]:
     kind = getattr(getattr(array, "dtype", None), "kind", "f")
     if kind in "iu":
         return [[Cell(0.0, text, always=True) for text in row] for row in _first(array)]
+    if kind == "b" and not is_pooled(array.shape):
+        return [[Cell(x, str(int(x))) for x in row] for row in _pooled(array)]
     return [[_cell(x, x) for x in row] for row in _pooled(array)]
 
 
@@ -154,7 +156,7 @@ def strip(rows: list[list[Cell]], numbers: bool = False, height: int | None = No
     if not rows:
         return f'<FONT POINT-SIZE="9" COLOR="{TEXTS["secondary"][0]}">empty</FONT>'
     width = width or cell_width(rows, numbers)
-    height = height or (TALL if numbers else SQUARE)
+    height = height or (TALL if numbers or any(cell.always for cell in rows[0]) else SQUARE)
     table = "".join(f"<TR>{''.join(_td(cell, width, height, numbers) for cell in row)}</TR>" for row in rows)
     size = f'WIDTH="{width * len(rows[0]) + 1}" HEIGHT="{height * len(rows) + 1}"'
     return (
@@ -171,5 +173,6 @@ def _td(cell: Cell, width: int, height: int, numbers: bool) -> str:
     else:
         fill, colour = heat(cell.tint), ink(cell.tint)
         text = cell.text if numbers or cell.always else ""
-    word = f'<FONT POINT-SIZE="9" COLOR="{colour}">{escaped(text)}</FONT>' if text and height > THIN else ""
+    points = 9 if height >= TALL else 8
+    word = f'<FONT POINT-SIZE="{points}" COLOR="{colour}">{escaped(text)}</FONT>' if text and height > THIN else ""
     return f'<TD BGCOLOR="{fill}" WIDTH="{width}" HEIGHT="{height}" FIXEDSIZE="TRUE">{word}</TD>'
