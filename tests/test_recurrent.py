@@ -319,8 +319,8 @@ def test_full_gate_recurrence_starts_with_closed_gates_and_carries_them_on() -> 
         ),
         (lambda: nn.GRU(I, H, zoneout=1.5), "GRU: got zoneout = 1.5, wanted a probability between 0 and 1"),
         (
-            lambda: nn.LSTM(I, H, zoneout=(0.1, 0.1, 0.1)),
-            r"LSTM: got zoneout = \(0.1, 0.1, 0.1\), wanted one for each of h, c",
+            lambda: nn.LSTM(I, H, zoneout=[0.1, 0.1, 0.1]),
+            r"LSTM: got zoneout = \[0.1, 0.1, 0.1\], wanted one for each of h, c",
         ),
         (lambda: nn.LSTM(I, H, weight_drop=-1.0), "LSTM: got weight_drop = -1.0, wanted a probability"),
         (lambda: nn.GRUCell(I, H, recurrent_dropout=2.0), "GRUCell: got recurrent_dropout = 2.0, wanted a probability"),

@@ -67,7 +67,7 @@ class Options(TypedDict, total=False):
     layer_norm: bool
     recurrent_dropout: float
     weight_drop: float
-    zoneout: float | tuple[float, ...]
+    zoneout: float | Sequence[float]
 
 
 class Weights(SimpleNamespace):
@@ -204,13 +204,13 @@ class Recurrent(Module):
         layer_norm: bool = False,
         recurrent_dropout: float = 0.0,
         weight_drop: float = 0.0,
-        zoneout: float | tuple[float, ...] = 0.0,
+        zoneout: float | Sequence[float] = 0.0,
         **unknown: Any,
     ) -> None:
         """Take over the options; a kind of network has more of them."""
         if unknown:
             raise TypeError(f"{type(self).__name__}: got {', '.join(unknown)}, but there is no such option.")
-        zoneouts = zoneout if isinstance(zoneout, tuple) else (zoneout,) * len(self.letters)
+        zoneouts = tuple(zoneout) if isinstance(zoneout, Sequence) else (zoneout,) * len(self.letters)
         if len(zoneouts) != len(self.letters):
             parts = ", ".join(self.letters)
             raise ValueError(f"{type(self).__name__}: got zoneout = {zoneout}, wanted one for each of {parts}.")
