@@ -120,6 +120,25 @@ def test_where_nothing_is_recorded_nothing_is_kept(kind: str) -> None:
         np.testing.assert_array_equal(ours.numpy(), theirs.detach().numpy())
 
 
+@every_kind
+@pytest.mark.parametrize("lengths", [None, LENGTHS], ids=["full", "lengths"])
+def test_what_is_recorded_comes_from_the_kernel_with_gradients(kind: str, lengths: list[int] | None) -> None:
+    layer, x, state = made(kind, bidirectional=True)
+
+    def recorded() -> tuple[dict[str, tg.Tensor], list[tg.Tensor]]:
+        tg.manual_seed(5)
+        output, _, seen = layer(x, state if len(state) > 1 else state[0], lengths=lengths, record=True)
+        return seen, tg.grad(total([output, *seen.values()]), [x, *state, *layer.parameters()])
+
+    with nn.stepwise():
+        wanted, wanted_gradients = recorded()
+    seen, gradients = recorded()
+    assert kind.split()[0] in names_on_the_way(seen["h"])
+    assert list(seen) == list(wanted)
+    for ours, theirs in zip([*seen.values(), *gradients], [*wanted.values(), *wanted_gradients], strict=True):
+        np.testing.assert_allclose(ours.detach().numpy(), theirs.detach().numpy(), rtol=1e-11, atol=1e-12)
+
+
 def test_the_graph_is_let_go_and_kept_as_that_of_any_op() -> None:
     layer, x, state = made("lstm")
     loss = total(results(layer, x, state))

@@ -1,12 +1,13 @@
 """Recurrences in one piece: a whole sequence forward, and backward by a derivative that was worked out by hand.
 
-A kernel is two functions of arrays. They compute what the composed steps of `nn.recurrent` compute, which define them;
-no large array is made within the loop over time.
+A kernel is three functions of arrays. They compute what the composed steps of `nn.recurrent` compute, which define
+them; no large array is made within the loop over time.
 
 ::
 
     outputs, last, kept = kernel.forward(x, state, weights, times, within)
     d_x, d_state, d_weights = kernel.backward(kept, d_outputs, d_last, needs_x)
+    gates_and_states = kernel.seen(kept)
 
 ``x`` is (T, B, I), ``state`` a tuple of (B, ·), ``weights`` one with None for what there is not. ``times`` is the range
 of steps in the order in which they are taken. ``within`` tells by (T, B, 1) which sequences have which steps, None if

@@ -89,4 +89,11 @@ def backward(
     return d_x, (d_h,), (d_W_ih, d_W_hh, d_b_ih, None if b_hh is None else d_hs.sum(axis=(0, 1)))
 
 
-GRU = Kernel("gru", forward, backward)
+def seen(kept: Kept) -> dict[str, Array]:
+    """Return the gates and states of every step by their letters, (T, B, H) each."""
+    ys, hs, _ = kept.computed
+    H = hs.shape[2]
+    return {**{letter: ys[:, :, k * H : (k + 1) * H] for k, letter in enumerate("rzn")}, "h": hs}
+
+
+GRU = Kernel("gru", forward, backward, seen)

@@ -94,4 +94,11 @@ def backward(
     return d_x, (d_h, d_c), (d_W_ih, d_W_hh, None if b is None else d_zs.sum(axis=(0, 1)), d_W_hr)
 
 
-LSTM = Kernel("lstm", forward, backward)
+def seen(kept: Kept) -> dict[str, Array]:
+    """Return the gates and states of every step by their letters, (T, B, ·) each."""
+    ys, hs, cs, _ = kept.computed
+    H = cs.shape[2]
+    return {**{letter: ys[:, :, k * H : (k + 1) * H] for k, letter in enumerate("ifgo")}, "c": cs, "h": hs}
+
+
+LSTM = Kernel("lstm", forward, backward, seen)

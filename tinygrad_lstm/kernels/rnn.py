@@ -62,12 +62,17 @@ def _slope_of_tanh(y: Array, out: Array) -> None:
     xp.subtract(1, out, out=out)
 
 
+def seen(kept: Kept) -> dict[str, Array]:
+    """Return the states of every step by their letter, (T, B, H)."""
+    return {"h": kept.computed[0]}
+
+
+def _kernel(activate: InPlace, slope: InPlace) -> Kernel:
+    return Kernel("rnn", partial(forward, activate), partial(backward, slope), seen)
+
+
 RNN = {
-    "tanh": Kernel("rnn", partial(forward, lambda x, out: xp.tanh(x, out=out)), partial(backward, _slope_of_tanh)),
-    "relu": Kernel(
-        "rnn",
-        partial(forward, lambda x, out: xp.maximum(x, 0, out=out)),
-        partial(backward, lambda y, out: xp.greater(y, 0, out=out)),
-    ),
+    "tanh": _kernel(lambda x, out: xp.tanh(x, out=out), _slope_of_tanh),
+    "relu": _kernel(lambda x, out: xp.maximum(x, 0, out=out), lambda y, out: xp.greater(y, 0, out=out)),
 }
 """By the name of the activation."""

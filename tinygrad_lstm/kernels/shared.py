@@ -23,11 +23,12 @@ Within: TypeAlias = "Array | None"
 
 
 class Kernel(NamedTuple):
-    """The two functions of a kernel, and the name under which it stands on the tape."""
+    """The functions of a kernel, and the name under which it stands on the tape."""
 
     name: str
     forward: Callable[..., Any]
     backward: Callable[..., Any]
+    seen: Callable[[Kept], dict[str, Array]]
 
 
 class Kept(NamedTuple):

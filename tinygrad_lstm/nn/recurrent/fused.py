@@ -18,7 +18,7 @@ from ...ops import positive
 from ...primitive import Primitive
 from ...tape import Node, _Context, enable_grad
 from ...tape import state as thread
-from ...tensor import Tensor, wrap
+from ...tensor import Tensor, asarray, wrap
 
 __all__ = ["fused", "is_fusible", "stepwise"]
 
@@ -79,9 +79,9 @@ def is_fusible(op: str, option: str | None, tensors: Sequence[Tensor]) -> bool:
 
 
 def fused(
-    kernel: Kernel, tensors: Sequence[Tensor | None], parts: int, times: range, padding: Any, twin: Twin
-) -> list[Tensor]:
-    """Return the outputs and the parts of the last state of a sequence, by a kernel.
+    kernel: Kernel, tensors: Sequence[Tensor | None], parts: int, times: range, padding: Any, twin: Twin, record: bool
+) -> tuple[list[Tensor], dict[str, Tensor]]:
+    """Return the outputs and the parts of the last state of a sequence, by a kernel; gates and states by letter.
 
     Parameters
     ----------
@@ -95,36 +95,51 @@ def fused(
         The steps in their order, and which sequences have them.
     twin
         The composed steps.
+    record
+        Whether the gates and states of every step are wanted.
     """
     arrays = [None if x is None else x.data for x in tensors]
     within = None if padding.within is None else padding.within.data
     outputs, last, kept = kernel.forward(arrays[0], tuple(arrays[1 : 1 + parts]), arrays[1 + parts :], times, within)
-    results = [wrap(y, None) for y in (outputs, *last)]
+    seen = kernel.seen(kept) if record else {}
+    shown = [part if within is None else part * within for part in seen.values()]
+    results = [wrap(y, None) for y in (outputs, *last, *shown)]
     parents = tuple(None if x is None else x.node for x in tensors)
-    if not thread.recording or not any(parents):
-        return results
-    node = Node(Primitive(kernel.name, _pull), parents, (kernel, kept, tensors, twin), (), outputs)
-    return parts_of(node, results)
+    if thread.recording and any(parents):
+        node = Node(Primitive(kernel.name, _pull), parents, (kernel, kept, tensors, twin), (), outputs)
+        results = parts_of(node, results)
+    return results[: 1 + parts], dict(zip(seen, results[1 + parts :], strict=True))
 
 
 def _pull(node: Node, cotangents: dict[int, Any]) -> list[Any]:
-    """Return the cotangents of a sequence's input, state and weights."""
+    """Return the cotangents of a sequence's input, state and weights.
+
+    The kernel knows those of the outputs and of the last state. Where there are others, of recorded gates, or where the
+    derivative is itself to be recorded, the steps are computed and differentiated.
+    """
     assert node.saved is not None
     kernel, kept, tensors, twin = node.saved
-    if any(type(g) is Tensor for g in cotangents.values()):
-        return _pull_through(twin, tensors, cotangents)
     parts = len(kept.state)
+    recorded = any(type(g) is Tensor for g in cotangents.values())
+    if recorded or max(cotangents) > parts:
+        return _pull_through(twin, tensors, cotangents, recorded)
     last = tuple(cotangents.get(1 + part) for part in range(parts))
     d_x, d_state, d_weights = kernel.backward(kept, cotangents.get(0), last, node.parents[0] is not None)
     found = (d_x, *d_state, *d_weights)
     return [None if parent is None else d for parent, d in zip(node.parents, found, strict=True)]
 
 
-def _pull_through(twin: Twin, tensors: Sequence[Tensor | None], cotangents: dict[int, Any]) -> list[Any]:
-    """Return the same recorded: the steps are computed, and differentiated on the tape."""
-    entered = [x if x is None or x.node is None else positive(x) for x in tensors]
+def _pull_through(
+    twin: Twin, tensors: Sequence[Tensor | None], cotangents: dict[int, Any], recorded: bool
+) -> list[Any]:
+    """Return the same by way of the steps, recorded in their turn or not."""
+    entered = [x if x is None or x.node is None else positive(x) if recorded else _leaf(x) for x in tensors]
     with enable_grad():
         results = twin(entered)
     on_tape = [x.node for x in entered if x is not None and x.node is not None]
-    found = iter(pulled_through(results, cotangents, on_tape, recorded=True))
+    found = iter(pulled_through(results, cotangents, on_tape, recorded))
     return [None if x is None or x.node is None else next(found) for x in entered]
+
+
+def _leaf(x: Tensor) -> Tensor:
+    return asarray(x.detach(), requires_grad=True)

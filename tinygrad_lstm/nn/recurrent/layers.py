@@ -209,22 +209,22 @@ class Layers(Recurrent):
             part.named(letter)
         times = range(x.shape[0] - 1, -1, -1) if reverse else range(x.shape[0])
         weights = [getattr(w, name) for name in self.kernel_weights]
-        option = "record=True" if record else self.without_kernel
-        if is_fusible(type(self).__name__, option, [x, *[weight for weight in weights if weight is not None]]):
+        present = [x, *[weight for weight in weights if weight is not None]]
+        if not is_fusible(type(self).__name__, self.without_kernel, present):
+            return self._steps(x, w, carried, noise, times, padding, record)
 
-            def steps(tensors: Sequence[Any]) -> Sequence[Tensor]:
-                for name, weight in zip(self.kernel_weights, tensors[1 + len(carried) :], strict=True):
-                    setattr(w, name, weight)
-                start = tuple(tensors[1 : 1 + len(carried)])
-                outputs, last, _ = self._steps(tensors[0], w, start, noise, times, padding)
-                return [outputs, *last]
+        def steps(tensors: Sequence[Any]) -> Sequence[Tensor]:
+            for name, weight in zip(self.kernel_weights, tensors[1 + len(carried) :], strict=True):
+                setattr(w, name, weight)
+            start = tuple(tensors[1 : 1 + len(carried)])
+            outputs, last, told = self._steps(tensors[0], w, start, noise, times, padding, record)
+            return [outputs, *last, *told.values()]
 
-            output, *last = fused(self.kernel, [x, *carried, *weights], len(carried), times, padding, steps)
-            return output, tuple(last), {}
-        return self._steps(x, w, carried, noise, times, padding, record)
+        results, told = fused(self.kernel, [x, *carried, *weights], len(carried), times, padding, steps, record)
+        return results[0], tuple(results[1 : 1 + len(carried)]), told
 
     def _steps(
-        self, x: Tensor, w: Weights, carried: State, noise: Noise, times: range, padding: Padding, record: bool = False
+        self, x: Tensor, w: Weights, carried: State, noise: Noise, times: range, padding: Padding, record: bool
     ) -> tuple[Tensor, State, Seen]:
         """Return the same as `_run_one`, computed step by step."""
         shares = self._shares(x, w, times)
