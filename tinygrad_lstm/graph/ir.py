@@ -176,6 +176,11 @@ class Record:
         contributions = self._contributions.get(target, {}).get(source)
         return None if contributions is None else _Several(contributions).total()
 
+    def each(self, source: int, target: int) -> list[Any]:
+        """Return what one mark on the tape sent to another for each of its uses of it, on the host."""
+        contributions = self._contributions.get(target, {}).get(source, [])
+        return [_Several([contribution]).total() for contribution in contributions]
+
     def sent(self, target: int) -> Iterable[int]:
         """Return the marks on the tape to which one has sent something."""
         return self._contributions.get(target, ())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Unpack
 
+from .flow import flow, suits
 from .ir import Drawable, Graph, read
 from .lanes import lanes
 from .recurrence import step_of, unrolled, with_steps
@@ -47,7 +48,9 @@ def laid_out(thing: Drawable, view: View) -> Layout:
     """Return the picture of a tape, or of a tensor's history."""
     graph = with_steps(read(thing))
     title = _title(graph) if view.title is None else view.title
-    if (view.level or _fitting(graph)) == "op":
+    if suits(graph, view):
+        text = flow(graph, title, view)
+    elif (view.level or _fitting(graph)) == "op":
         text = scoped(graph, title)
     else:
         graph = gate_level(graph)

@@ -9,10 +9,12 @@ something to tell of a mark, that is a `card`: a title, a row with its value (po
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
+from ..backend import quiet
 from . import strips
 from .dot import Html, Tooltip, Writer, clipped, escaped, token
 from .ir import Graph, Mark
@@ -27,7 +29,8 @@ NUMBERS = "DejaVu Sans Mono,Menlo,Consolas,monospace"
 # fmt: off
 WORDS = {  # what the legend says of each kind
     "c": "cell state c", "h": "hidden state h", "layer": "learned layer", "squash": "nonlinearity",
-    "pointwise": "pointwise op", "other": "other op", "parameter": "parameter", "input": "input", "result": "result",
+    "pointwise": "pointwise op", "other": "other op", "scope": "folded scope", "parameter": "parameter",
+    "input": "input", "result": "result",
 }
 SQUARE = ("parameter", "input")
 STATES = {"c": 5, "h": 3}  # the height of the swatch: their lines are as much thicker than others'
@@ -197,6 +200,8 @@ def kind(graph: Graph, mark: Mark) -> str:
     """Return the kind of a mark: a row of `COLOURS`."""
     if mark.stored:
         return "parameter" if mark.is_parameter else "input"
+    if mark.folded is not None:
+        return "scope"
     if not graph.uses[mark.id] and mark.shape == ():
         return "result"
     if mark.parts:
@@ -211,6 +216,8 @@ def kind(graph: Graph, mark: Mark) -> str:
 def look(graph: Graph, mark: Mark, show: Show = NOTHING) -> dict[str, Any]:
     """Return the look of a computed mark by its kind."""
     sign, what = glyph(graph, mark), kind(graph, mark)
+    if what == "scope":
+        return scope(mark)
     if show.tells(mark):
         below = word(graph, mark) if what == "layer" else ""
         return card(what, heading(sign, below or name(graph, mark) or "", mark, show), mark, show)
@@ -340,7 +347,22 @@ def stored_text(graph: Graph, mark: Mark) -> str:
     """Return what stands on an input or a parameter: its name, its only value, or its size."""
     if mark.value is not None and mark.shape == () and mark.label is None:
         return number(float(mark.value))
-    return name(graph, mark) or size(mark.shape)
+    text = " ".join(filter(None, (MARKED.get(origin(graph, mark)), name(graph, mark) or size(mark.shape))))
+    return f"{text} ×{mark.times}" if mark.times else text
+
+
+def origin(graph: Graph, mark: Mark) -> str:
+    """Return a row of `SIGNS` if a stored mark was computed all the same: ``"before"`` the tape, or ``"cut"`` off.
+
+    What is cut off is a value that was computed on the tape and detached, or, as a constant that is not zero, the state
+    before the first step: carried over from a sequence before. No gradient goes back there.
+    """
+    if mark.op == "earlier":
+        return "before"
+    if mark.op != "constant":
+        return ""
+    carried = mark.label in STATES and any(step_of(user.scope) is not None for user in graph.uses[mark.id])
+    return "cut" if mark.cut is not None or (carried and mark.value is not None and mark.value.any()) else ""
 
 
 def word(graph: Graph, mark: Mark) -> str:
@@ -358,13 +380,43 @@ def colours(kind: str) -> dict[str, str]:
     return {"fillcolor": fill, "color": line}
 
 
-def identity(mark: Mark, title: str, node: str | None = None) -> dict[str, str]:
-    """Return what a mark says to a script or a style sheet, and to the mouse when it rests on it."""
-    lines = [title, f"{mark.op}, {size(mark.shape)}, {mark.dtype}"]
+def identity(mark: Mark, title: str, node: str | None = None, show: Show = NOTHING) -> dict[str, str]:
+    """Return what a mark says to a script or a style sheet, and to the mouse when it rests on it.
+
+    ``show`` is what it tells: the mouse is told more of the same.
+    """
+    if mark.folded is not None:
+        title = "/".join((*mark.scope, mark.folded))
+    lines = [title, f"{mark.note or mark.op}, {size(mark.shape)}, {mark.dtype}"]
     if mark.scope:
         lines.append("in " + "/".join(mark.scope))
+    if mark.op == "earlier":
+        lines.append("computed before the tape: gradients go on there")
+    if mark.cut is not None:
+        lines.append("detached: no gradient goes back")
+    if show.values and mark.value is not None:
+        lines.append(f"value: {summary(mark.value)}")
+    if show.grads and mark.grad is not None:
+        lines.append(f"∂{show.root}/∂this: {summary(mark.grad)}")
+    if mark.line is not None:
+        lines.append(os.path.basename(mark.line.split(": ", 1)[0]) + ": " + mark.line.split(": ", 1)[-1])
     tip = Tooltip("\n".join(line.replace("\n", "⏎") for line in lines))
     return {"id": node or f"n{mark.id}", "class_": f"op-{token(mark.op)}", "tooltip": tip}
+
+
+def summary(value: Any) -> str:
+    """Return what there is to say of a number or an array on the host in one line."""
+    if getattr(value, "ndim", 0) == 0:
+        return written(value)
+    if value.size <= SUMMED_UP:
+        return ", ".join(written(element) for element in value.ravel())
+    with quiet():
+        ends = f"from {written(value.min())} to {written(value.max())}"
+        return ends + ("" if value.dtype.kind in "iub" else f", mean {written(value.mean())}")
+
+
+SUMMED_UP = 8
+"""Arrays of more elements are told by their ends and their mean."""
 
 
 def box(label: str, side: str) -> dict[str, Any]:
@@ -404,6 +456,15 @@ def layer(sign: str, below: str) -> dict[str, Any]:
         text += f'<BR/><FONT POINT-SIZE="9" COLOR="{SECONDARY}">{escaped(clipped(below))}</FONT>'
     return {"shape": "box", "width": 0.72, "height": 0.5, "margin": "0.04,0.02", "style": "rounded,filled",
             **colours("layer"), "label": Html(text)}  # fmt: skip
+
+
+def scope(mark: Mark) -> dict[str, Any]:
+    """Return the look of a folded scope: its name, what it holds, and the size of what it gives; several are dashed."""
+    name = clipped(mark.folded or "") + (f" ×{mark.times}" if mark.times else "")
+    lines = "".join(f"<BR/>{_said(text)}" for text in (mark.note, f"→ {size(mark.shape)}") if text)
+    return {"shape": "box", "width": 0.9, "height": 0.6, "margin": "0.12,0.06",
+            "style": "rounded,filled" + ",dashed" * bool(mark.times), "penwidth": 2.2, **colours("scope"),
+            "label": Html(f'<B><FONT POINT-SIZE="14">{escaped(name)}</FONT></B>{lines}')}  # fmt: skip
 
 
 def op(sign: str) -> dict[str, Any]:
@@ -466,6 +527,18 @@ def begin(
     dot.defaults("edge", fontname=FONT, fontsize=10, fontcolor=SECONDARY, color=LINE, penwidth=1.1, arrowsize=0.6)
 
 
+class Title(str):
+    """The title of a picture, with a word on what it leaves out."""
+
+    def __new__(cls, title: str, note: str) -> Self:
+        """Make a title of a text and a note."""
+        made = super().__new__(cls, title)
+        made.note = note
+        return made
+
+    note: str
+
+
 def legend(title: str, kinds: Iterable[str], show: Show = NOTHING, notes: Iterable[str] = ()) -> Html:
     """Return the title with a swatch of each kind that the picture has, and what its cells and signs mean."""
     entries = [(_swatch(kind), COLOURS[kind][2]) for kind in COLOURS if kind in set(kinds)]
@@ -478,6 +551,8 @@ def legend(title: str, kinds: Iterable[str], show: Show = NOTHING, notes: Iterab
         entries.append((_red("∂"), f"= ∂{show.root}/∂this{tint}"))
     head = f'<TD><B><FONT POINT-SIZE="13" COLOR="{TEXT}">{escaped(title)}</FONT></B>&nbsp;&nbsp;</TD>' if title else ""
     lines = [entries[start : start + IN_A_LINE] for start in range(0, len(entries), IN_A_LINE)] or [[]]
+    if isinstance(title, Title):
+        lines.append([("", title.note)])
     rows = [
         "".join(f'<TD>{sign}</TD><TD ALIGN="LEFT">{_said(text)}&nbsp;&nbsp;</TD>' for sign, text in line)
         for line in lines
@@ -510,12 +585,20 @@ def _red(text: str) -> str:
     return f'<FONT POINT-SIZE="12" COLOR="{LINES["gradient"][0]}">{text}</FONT>'
 
 
+MARKED = {"cut": "‖", "before": "⋯"}
+"""What stands before the name of a mark by its `origin`."""
+
 SIGNS = {
-    "gradient": (_red("- - -"), "gradient, thicker where larger"),
-    "cut": (f'<FONT POINT-SIZE="12" COLOR="{TEXT}"><B>‖</B></FONT>', "cut: no gradient goes back"),
-    "before": (f'<FONT POINT-SIZE="12" COLOR="{TEXT}">⋯</FONT>', "computed before the tape"),
+    "back": (_red("- - -"), "gradient"),
+    "widths": (_red("- - -"), "gradient, thicker where larger"),
+    "cut": (f'<FONT POINT-SIZE="12" COLOR="{TEXT}"><B>{MARKED["cut"]}</B></FONT>', "cut: no gradient goes back"),
+    "before": (f'<FONT POINT-SIZE="12" COLOR="{TEXT}">{MARKED["before"]}</FONT>', "computed before the tape"),
 }
 """Signs that a picture may have, and what they mean."""
+
+CUT = {"style": "dotted", "dir": "both", "arrowtail": "teetee", "weight": 1, "class_": "cut",
+       "tooltip": Tooltip("detached: no gradient goes back")}  # fmt: skip
+"""The look of the line from what was detached to the constant that came of it."""
 
 
 def _bar() -> str:

@@ -1,0 +1,148 @@
+"""A small expression as a card for each number: what it is, its value, its gradient; from left to right.
+
+The longest way to the result is straight; what else is used stands above. Values go along one track of the cards, and
+gradients come back along another, each line with the local derivative.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+from . import marks
+from .backward import Backward
+from .dot import Writer
+from .ir import Graph, Mark
+from .marks import Show
+from .view import View
+
+__all__ = ["flow", "suits"]
+
+FEW = 25
+"""Of more ops the picture would be too long."""
+
+TRACK = 1.5
+"""The width of a line."""
+
+
+def flow(graph: Graph, title: str, view: View) -> str:
+    """Return the picture of an expression as DOT."""
+    return _Flow(graph, view).written(title)
+
+
+def suits(graph: Graph, view: View) -> bool:
+    """Tell whether a graph is an expression: few ops, none of them in a scope of its own.
+
+    Cards are for what they tell. Without it they suit numbers, whose size needs no word.
+    """
+    computed = [mark for mark in graph if not mark.stored]
+    told = view.values or view.grads or view.direction != "forward"
+    small = len(computed) <= FEW and len({mark.scope for mark in computed}) == 1 and not graph.folded
+    return small and view.level in (None, "op") and (told or all(mark.shape == () for mark in graph))
+
+
+class _Flow:
+    """One picture in the making."""
+
+    def __init__(self, graph: Graph, view: View) -> None:
+        self.graph = graph
+        self.show = Show.of(graph, view)
+        self.forward, self.back = view.direction != "backward", view.direction != "forward"
+        self.lines = Backward(graph)
+        self.spine = _spine(graph)
+        self.ids = {mark.id for mark in graph}
+        self.dot = Writer()
+        self.notes = {marks.origin(graph, mark) for mark in graph} | ({"back"} if self.back else set())
+
+    def written(self, title: str) -> str:
+        """Return the picture as DOT."""
+        drawn = [mark for mark in self.graph if not mark.is_number]
+        kinds = {marks.kind(self.graph, mark) for mark in drawn}
+        marks.begin(self.dot, title, kinds, self.show, self.notes, rankdir="LR", nodesep=0.3, ranksep=0.7)
+        for mark in drawn:
+            group = {"group": "spine"} if mark.id in self.spine else {}
+            name = marks.name(self.graph, mark) or mark.op
+            self.dot.node(f"n{mark.id}", **self._look(mark), **marks.identity(mark, name, show=self.show), **group)
+        for source, target in dict.fromkeys(self.graph.edges):
+            if not self.graph[source].is_number:
+                self._lines(source, target)
+        self._above()
+        for mark in drawn:
+            if mark.cut is not None and mark.cut in self.ids:
+                self.dot.edge(f"n{mark.cut}", f"n{mark.id}", **marks.CUT)
+        return self.dot.text()
+
+    def _look(self, mark: Mark) -> dict[str, Any]:
+        """Return the look of a card."""
+        kind = marks.kind(self.graph, mark)
+        if mark.stored:
+            heading = marks.heading(marks.stored_text(self.graph, mark), "", mark, self.show)
+            title = f'{heading}&nbsp;<FONT POINT-SIZE="10">{kind}</FONT>'
+        else:
+            name = marks.name(self.graph, mark) or ""
+            title = marks.heading(marks.glyph(self.graph, mark), name, mark, self.show)
+        return marks.card(kind, title, mark, self.show)
+
+    def _lines(self, source: int, target: int) -> None:
+        """Write the lines from a mark to one of its users, and back."""
+        uses = self.graph[target].sources.count(source)
+        straight = self._is_straight(source, target)
+        if self.forward:
+            look: dict[str, Any] = {"weight": 20 if straight else 2, "penwidth": TRACK}
+            ports = self._ports("v", source, target) if straight else {}
+            if (ports or self.back) and uses > 1:
+                uses, look["label"] = 1, " twice " if uses == 2 else f" {uses} times "
+            for _ in range(uses):
+                self.dot.edge(f"n{source}", f"n{target}", **look, **ports, class_=f"fwd from-n{source} to-n{target}")
+        if self.back and self.lines.goes(source, target):
+            look = {"dir": "back", "weight": 10 if straight else 1, **self.lines.line(source, target)}
+            factor = self.lines.derivative(source, target)
+            if factor is not None:
+                look |= {"label": f" {factor} ", "penwidth": 1.1}
+            ports = self._ports("g", source, target) if straight else {}
+            self.dot.edge(f"n{source}", f"n{target}", **look, **ports)
+
+    def _is_straight(self, source: int, target: int) -> bool:
+        """Tell whether a use is a part of the spine."""
+        return self.spine.get(target) == source
+
+    def _ports(self, port: str, source: int, target: int) -> dict[str, str]:
+        """Return the ends of a line at the tracks of two cards, if both have them."""
+        if not all(self._has(port, self.graph[id]) for id in (source, target)):
+            return {}
+        return {"tailport": f"{port}:e", "headport": f"{port}:w"}
+
+    def _has(self, port: str, mark: Mark) -> bool:
+        if port == "v":
+            return self.show.values and mark.value is not None
+        return self.show.grads and mark.grad is not None
+
+    def _above(self) -> None:
+        """Put what an op on the spine reads beside it above what it reads on the spine."""
+        placed: set[int] = set()
+        for target, before in self.spine.items():
+            beside = [id for id in dict.fromkeys(self.graph[target].sources) if self.graph[id].stored and id != before]
+            column = [id for id in beside if not self.graph[id].is_number and id not in placed]
+            if before is not None and column:
+                placed.update(column)
+                nodes = [f"n{id}" for id in (*column, before)]
+                self.dot.same_rank(nodes)
+                for upper, lower in pairwise(nodes):
+                    self.dot.edge(upper, lower, style="invis", weight=1)
+
+
+def _spine(graph: Graph) -> dict[int, int | None]:
+    """Return the longest way to the result: for each mark on it, the one before."""
+    length: dict[int, int] = {}
+    before: dict[int, int | None] = {}
+    for mark in graph:
+        known = [id for id in mark.sources if not graph[id].is_number]
+        before[mark.id] = max(known, key=lambda id: length[id], default=None)
+        length[mark.id] = 0 if not known else 1 + max(length[id] for id in known)
+    record = graph.record
+    end: int | None = max(length, key=lambda id: (record is not None and id == record.root, length[id], id))
+    spine: dict[int, int | None] = {}
+    while end is not None:
+        spine[end] = before[end]
+        end = before[end]
+    return dict(reversed(spine.items()))
