@@ -35,8 +35,9 @@ BELOW = {
 }
 """For each room, the rooms that it may import from; those not named (the command line, the package's face) see all."""
 
-UPWARDS = {("tape", "graph")}
-"""`Tape.draw` is a method because people look for it there; it imports the exporter when it is called."""
+UPWARDS = {("tape", "graph"), ("tensor", "graph")}
+"""`Tape.draw` is a method because people look for it there, and a notebook asks tapes and tensors how they are shown;
+the exporter is imported when that is called."""
 
 
 def room_of(path: Path) -> str:

@@ -617,10 +617,10 @@ def test_without_graphviz_the_source_is_written_and_the_error_says_what_to_insta
 
 
 def test_the_program_dot_is_preferred(no_graphviz: Path, tmp_path: Path) -> None:
-    program(no_graphviz, "sys.stdin.read(); print(*sys.argv[1:])")
+    program(no_graphviz, "sys.stdin.read(); print('<svg>', *sys.argv[1:])")
     expression().draw(tmp_path / "y.svg", tmp_path / "y.png")
-    assert (tmp_path / "y.svg").read_text() == "-Tsvg\n"
-    assert (tmp_path / "y.png").read_text() == "-Tpng -Gdpi=110\n"
+    assert (tmp_path / "y.svg").read_text().endswith(" -Tsvg\n")
+    assert (tmp_path / "y.png").read_text() == "<svg> -Tpng -Gdpi=110\n"
 
 
 @pytest.mark.parametrize(
@@ -651,7 +651,7 @@ def test_threads_can_draw_at_once(svg: Callable[[str], ElementTree.Element]) -> 
 
 
 def test_wrong_calls_say_what_was_wanted(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"y\.gif, wanted one of \.svg, \.png, \.pdf, \.dot"):
+    with pytest.raises(ValueError, match=r"y\.gif, wanted one of \.svg, \.png, \.pdf, \.dot, \.html"):
         expression().draw(tmp_path / "y.gif")
     with pytest.raises(ValueError, match="nothing was recorded"):
         draw(tg.Tape())

@@ -10,12 +10,17 @@ Tensor([[-1.],
         [-2.]])
 """
 
+from typing import TYPE_CHECKING, Any
+
 from . import _startup, hooks, nn, ops, optim, protocols
 from .autodiff import checkpoint, detect_anomaly, grad, gradcheck, hessian, hvp, jacobian, jvp, vjp
 from .ops import *
 from .primitive import Primitive, binary, ternary, unary, variadic
 from .tape import Tape, enable_grad, is_grad_enabled, no_grad, scope, set_grad_enabled
 from .tensor import Tensor, asarray
+
+if TYPE_CHECKING:
+    from .graph import draw
 
 __version__ = "0.1.0"
 __array_api_version__ = "2024.12"
@@ -28,6 +33,7 @@ __all__ = [
     "binary",
     "checkpoint",
     "detect_anomaly",
+    "draw",
     "enable_grad",
     "grad",
     "gradcheck",
@@ -47,3 +53,18 @@ __all__ = [
     "vjp",
     *ops.__all__,
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+if not TYPE_CHECKING:  # a type checker would believe that there is every name
+
+    def __getattr__(name: str) -> Any:
+        """Return `draw`: the exporter is imported when somebody asks for it."""
+        if name != "draw":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from .graph import draw
+
+        return draw

@@ -1,8 +1,8 @@
 """The tape: what is computed, in order.
 
-A `Node` is one application of a primitive, a `Leaf` is where gradients arrive; `state` says whether, and where, a thread
-records. A `Watcher` is told of everything that is recorded and swept: a `Tape` is one that keeps it. Nothing here knows
-what a tensor or an array is.
+A `Node` is one application of a primitive, a `Leaf` is where gradients arrive; `state` says whether, and where, a
+thread records. A `Watcher` is told of everything that is recorded and swept: a `Tape` is one that keeps it. Nothing
+here knows what a tensor or an array is.
 """
 
 from __future__ import annotations
@@ -397,6 +397,12 @@ class Tape(Watcher):
         from .graph import draw  # upwards, and only when called: a tape needs no picture to be a tape
 
         return draw(self, *arguments, **options)
+
+    def _repr_mimebundle_(self, **asked: Any) -> Any:
+        """Return what a notebook shows: the picture, where there is something to draw with, and the table."""
+        from .graph.notebook import bundle, some_lines
+
+        return bundle(self, some_lines(str(self)), **asked)
 
 
 def _argument(value: Any, names: dict[int, str]) -> str:

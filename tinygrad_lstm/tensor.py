@@ -315,6 +315,14 @@ class Tensor:
             text += f", op={self.node.name}"
         return f"Tensor({text})"
 
+    def _repr_mimebundle_(self, **asked: Any) -> dict[str, Any]:
+        """Return what a notebook shows: how the tensor was computed, if that was recorded, and its numbers."""
+        if not isinstance(self.node, Node):
+            return {"text/plain": repr(self)}
+        from .graph.notebook import bundle  # upwards, and only when a notebook asks
+
+        return bundle(self, repr(self), **asked)
+
     __hash__ = object.__hash__
 
     if TYPE_CHECKING:  # bound by `method` next to each op, in the rooms above

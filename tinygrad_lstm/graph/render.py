@@ -1,32 +1,42 @@
-"""Pictures as files: the DOT text through Graphviz, the one on this machine or the one that pygraphviz brings along."""
+"""DOT drawn by Graphviz: by the program on this machine, or else by the libraries that pygraphviz brings along."""
 
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
+import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import threading
-from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from collections.abc import Iterator, Mapping, Sequence
+from typing import IO
 
-from .ir import Drawable
-from .layout import to_dot
-from .view import Options
+from . import libraries
+from .svg import finished
+from .view import Theme
 
-if TYPE_CHECKING:
-    from .source import Picture
+__all__ = ["DRAWN", "RenderError", "render"]
 
-__all__ = ["draw", "render"]
+DRAWN = ("svg", "png", "pdf")
+"""What Graphviz makes of DOT."""
 
-FORMATS = ("svg", "png", "pdf", "dot")
 DPI = 110
 """Of bitmaps: sharp in a document, and not larger than a screen for a few steps."""
 
-TIME_LIMIT = 120
-"""Seconds after which the machine's Graphviz is stopped."""
+TIME_LIMIT = 60
+"""Seconds after which Graphviz is stopped."""
+
+QUICK = 600
+"""What has more statements is drawn in a process of its own, for libraries in this one cannot be stopped."""
+
+MOST = 1500
+"""What has more marks is not drawn."""
+
+UNHEARD = ("Fontconfig warning", "Warning: graph has")
+"""What the libraries think of how this machine's fonts are configured, and pygraphviz of large graphs."""
 
 _in_process = threading.Lock()
 """Graphviz's libraries end the whole process if two threads draw at once."""
@@ -36,110 +46,87 @@ class RenderError(RuntimeError):
     """There is no Graphviz, or it could not draw; the message says what to do."""
 
 
-def draw(thing: Drawable, *files: str | os.PathLike[str], **options: Unpack[Options]) -> Picture:
-    """Draw what a tape recorded, or what a tensor was computed from.
-
-    A recurrence with a cell state is drawn as on a blackboard: a box for each step, gates with their names, the cell
-    state as a straight belt on top. Anything else is drawn op by op, with a box for each scope.
-
-    Parameters
-    ----------
-    thing
-        A `Tape`, or a `Tensor` with a history. A tensor's history knows neither numbers nor what needs no gradient.
-    files
-        Where to write the picture; the suffix says as what: ``.svg``, ``.png``, ``.pdf`` or ``.dot``.
-    options
-        What is drawn, and how: those of `View`.
-
-    Returns
-    -------
-    Picture
-        A `graphviz.Source`; a notebook shows it.
+def render(text: str, form: str, *, theme: Theme = "light", title: str = "", description: str = "") -> bytes:
+    """Return DOT text drawn as ``svg``, ``png`` or ``pdf``; an SVG says what it shows.
 
     Raises
     ------
-    ValueError
-        If nothing was recorded, or a suffix is unknown.
     RenderError
-        If neither the program ``dot`` nor pygraphviz is there; the source is then written beside the file.
-
-    Examples
-    --------
-    >>> import tinygrad_lstm as tg
-    >>> with tg.Tape() as tape:
-    ...     output, state = tg.nn.LSTM(2, 3)(tg.ones((4, 1, 2)))
-    >>> picture = tape.draw(title="Four steps")
-    >>> picture.source.count("forget")
-    4
+        If there is nothing to draw with, or the picture is too large, or Graphviz fails or takes too long.
     """
-    from .source import Picture
-
-    paths = [Path(file) for file in files]
-    for path in paths:
-        if path.suffix[1:].lower() not in FORMATS:
-            raise ValueError(f"draw: got the file {path.name}, wanted one of {', '.join('.' + f for f in FORMATS)}.")
-    text = to_dot(thing, **options)
-    for path in paths:
-        _write(text, path)
-    return Picture(text)
+    count = len(re.findall(r'^ *"[^"]*" \[(?!shape="point")', text, flags=re.MULTILINE))
+    if count > MOST:
+        raise RenderError(
+            f"draw: this picture has {count:,} marks, and more than {MOST:,} can be neither laid out in time nor read; "
+            "draw fewer steps, or at a level that shows less."
+        )
+    content = _drawn(text, form)
+    return finished(content.decode(), theme, title, description).encode() if form == "svg" else content
 
 
-def _write(text: str, path: Path) -> None:
-    """Write a picture; if it cannot be drawn, its source beside it."""
-    form = path.suffix[1:].lower()
-    try:
-        content = text.encode() if form == "dot" else render(text, form)
-    except RenderError as error:
-        source = path.with_suffix(".dot")
-        source.write_text(text, encoding="utf-8")
-        raise RenderError(f"{error} The source of {path.name} is in {source}.") from None
-    path.write_bytes(content)
-
-
-def render(text: str, form: str) -> bytes:
-    """Return DOT text drawn as ``svg``, ``png`` or ``pdf``."""
-    resolution = [f"-Gdpi={DPI}"] if form == "png" else []
+def _drawn(text: str, form: str) -> bytes:
+    """Return what Graphviz makes of DOT text."""
+    arguments = [f"-Gdpi={DPI}"] if form == "png" else []
     program = shutil.which("dot")
     if program is not None:
-        return _by_program([program, f"-T{form}", *resolution], text)
-    try:
-        import pygraphviz
-    except ImportError:
+        return _by_program([program, f"-T{form}", *arguments], text)
+    if importlib.util.find_spec("pygraphviz") is None:
         raise RenderError(
             "draw: found neither Graphviz's program dot nor pygraphviz: pip install 'tinygrad-lstm[draw]', or install "
             "Graphviz."
-        ) from None
-    with _in_process, _without_remarks_on_fonts():
-        graph = pygraphviz.AGraph(string=text)
-        try:
-            return graph.draw(format=form, prog="dot", args=" ".join(resolution))
-        finally:
-            graph.close()
+        )
+    if text.count("\n") <= QUICK:
+        return _by_libraries(text, form, arguments)
+    path = os.pathsep.join(filter(None, sys.path))
+    return _by_program([sys.executable, "-P", libraries.__file__, form, *arguments], text, {"PYTHONPATH": path})
+
+
+def _by_program(command: Sequence[str], text: str, environment: Mapping[str, str] | None = None) -> bytes:
+    """Return what a program makes of DOT text."""
+    try:
+        done = subprocess.run(
+            command,
+            input=text.encode(),
+            capture_output=True,
+            timeout=TIME_LIMIT,
+            env={**os.environ, **(environment or {})},
+        )
+    except subprocess.TimeoutExpired:
+        raise RenderError(f"draw: Graphviz was not done after {TIME_LIMIT} seconds; draw fewer steps.") from None
+    _judge(done.stderr, failed=done.returncode != 0)
+    return done.stdout
+
+
+def _by_libraries(text: str, form: str, arguments: Sequence[str]) -> bytes:
+    """Return what Graphviz's libraries make of DOT text, here and now."""
+    content, reason = b"", ""
+    with _in_process, tempfile.TemporaryFile() as said:
+        with _stderr_into(said):
+            try:
+                content = libraries.drawn(text, form, *arguments)
+            except ValueError as error:
+                reason = str(error)
+        said.seek(0)
+        _judge(said.read() or reason.encode(), failed=bool(reason))
+    return content
 
 
 @contextlib.contextmanager
-def _without_remarks_on_fonts() -> Iterator[None]:
-    """Pass on what libraries write to stderr, but for what they think of how this machine's fonts are configured."""
+def _stderr_into(file: IO[bytes]) -> Iterator[None]:
+    """Let what anybody writes to stderr inside go into a file, C libraries too."""
     saved = os.dup(2)
-    with tempfile.TemporaryFile() as written:
-        os.dup2(written.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)
-            written.seek(0)
-            for line in written:
-                if not line.startswith(b"Fontconfig warning"):
-                    os.write(2, line)
-
-
-def _by_program(command: list[str], text: str) -> bytes:
-    """Return what the program dot makes of a text."""
+    os.dup2(file.fileno(), 2)
     try:
-        done = subprocess.run(command, input=text.encode(), capture_output=True, timeout=TIME_LIMIT, check=True)
-    except subprocess.TimeoutExpired:
-        raise RenderError(f"draw: Graphviz was not done after {TIME_LIMIT} seconds; draw fewer steps.") from None
-    except subprocess.CalledProcessError as error:
-        raise RenderError(f"draw: Graphviz failed: {error.stderr.decode(errors='replace').strip()}.") from None
-    return done.stdout
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+
+
+def _judge(said: bytes, failed: bool) -> None:
+    """Raise what Graphviz called an error, though it may have gone on after it; pass on what else it said."""
+    lines = [line for line in said.decode(errors="replace").splitlines() if not line.startswith(UNHEARD)]
+    if failed or any(line.startswith("Error") for line in lines):
+        raise RenderError(f"draw: Graphviz failed: {' '.join(lines).strip(' .')}.")
+    for line in lines:
+        print(line, file=sys.stderr)

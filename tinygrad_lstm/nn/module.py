@@ -9,6 +9,7 @@ from ..hooks import Handle
 from ..tape import Leaf, scope
 from ..tensor import DType, Tensor, asarray
 from .hooks import Hooks
+from .outline import as_html, as_text
 
 __all__ = ["Module", "Parameter"]
 
@@ -91,6 +92,10 @@ class Module:
     def _hooked(self) -> Hooks:
         """Return the hooks of this module, which has none until it is asked for them."""
         return vars(self).setdefault("_hooks", Hooks())
+
+    def _repr_mimebundle_(self, **asked: Any) -> dict[str, str]:
+        """Return what a notebook shows: a table of the modules within and their parameters."""
+        return {"text/html": as_html(self), "text/plain": as_text(self)}
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """Give the modules that are attributes of this one, with their names."""

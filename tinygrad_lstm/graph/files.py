@@ -1,0 +1,89 @@
+"""`draw`: what was computed as a picture, in one call, as files of every kind."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Unpack
+
+from .ir import Drawable
+from .layout import laid_out
+from .render import DRAWN, RenderError
+from .svg import described
+from .view import Options, View
+
+if TYPE_CHECKING:
+    from .source import Picture
+
+__all__ = ["FORMATS", "draw"]
+
+FORMATS = (*DRAWN, "dot", "html")
+
+
+def draw(thing: Drawable, *files: str | os.PathLike[str], **options: Unpack[Options]) -> Picture:
+    """Draw what a tape recorded, or what a tensor was computed from.
+
+    A recurrence with a cell state is drawn as on a blackboard: a box for each step, gates with their names, the cell
+    state as a straight belt on top. Anything else is drawn op by op, with a box for each scope.
+
+    Parameters
+    ----------
+    thing
+        A `Tape`, or a `Tensor` with a history. A tensor's history knows neither numbers nor what needs no gradient.
+    files
+        Where to write the picture; the suffix says as what: ``.svg``, ``.png``, ``.pdf``, ``.dot``, or ``.html`` for a
+        page that goes through the computation step by step, with all numbers.
+    options
+        What is drawn, and how: those of `View`.
+
+    Returns
+    -------
+    Picture
+        A `graphviz.Source`; a notebook shows it, and ``str`` of it is the DOT text, the same on every run.
+
+    Raises
+    ------
+    ValueError
+        If nothing was recorded, or a suffix is unknown.
+    RenderError
+        If neither the program ``dot`` nor pygraphviz is there, or the picture is too large or takes too long; the
+        source is then written beside the file.
+
+    Examples
+    --------
+    >>> import tinygrad_lstm as tg
+    >>> with tg.Tape() as tape:
+    ...     output, state = tg.nn.LSTM(2, 3)(tg.ones((4, 1, 2)))
+    >>> picture = tape.draw(title="Four steps")
+    >>> picture.source.count("forget")
+    4
+    """
+    from .source import Picture
+
+    paths = [Path(file) for file in files]
+    for path in paths:
+        if path.suffix[1:].lower() not in FORMATS:
+            raise ValueError(f"draw: got the file {path.name}, wanted one of {', '.join('.' + f for f in FORMATS)}.")
+    view = View(**options)
+    layout = laid_out(thing, view)
+    picture = Picture(
+        layout.text, theme=view.theme, title=layout.title or "A computation", description=described(layout.graph)
+    )
+    for path in paths:
+        _write(picture, path)
+    return picture
+
+
+def _content(picture: Picture, form: str) -> bytes:
+    """Return a picture in a format."""
+    return str(picture).encode() if form == "dot" else picture.pipe(form)
+
+
+def _write(picture: Picture, path: Path) -> None:
+    """Write a picture; if it cannot be drawn, its source beside it."""
+    try:
+        path.write_bytes(_content(picture, path.suffix[1:].lower()))
+    except RenderError as error:
+        source = path.with_suffix(".dot")
+        source.write_text(str(picture), encoding="utf-8")
+        raise RenderError(f"{error} The source of {path.name} is in {source}.") from None
