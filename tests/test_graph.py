@@ -409,7 +409,7 @@ def test_the_belt_is_straight(make: Callable[[], tg.Tape], svg: Callable[[str], 
     tape = make()
     found = unrolled(gate_level(read(tape)))
     assert found is not None
-    root = svg(to_dot(tape))
+    root = svg(to_dot(tape, level="gate", limit=1000))
     nodes = {group.attrib["id"]: group for group in root.iter(f"{SVG}g") if group.attrib.get("class", "")[:4] == "node"}
     for layer in found.layers:
         stations = []

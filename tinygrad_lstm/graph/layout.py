@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple, Unpack
 
 from .flow import flow, suits
+from .folding import chosen, fold, within
 from .ir import Drawable, Graph, read
 from .lanes import lanes
+from .marks import Title
 from .recurrence import step_of, unrolled, with_steps
 from .scoped import scoped
 from .simplify import gate_level
@@ -48,14 +50,18 @@ def laid_out(thing: Drawable, view: View) -> Layout:
     """Return the picture of a tape, or of a tensor's history."""
     graph = with_steps(read(thing))
     title = _title(graph) if view.title is None else view.title
+    level = view.level or _fitting(graph)
+    graph = fold(graph, chosen(graph, level, view.fold, view.unfold))
+    if level != "op":
+        graph = gate_level(graph)
+    graph, note = within(graph, view.limit, view.unfold)
+    if note:
+        title = Title(title, note)
+    found = None if level == "op" else unrolled(graph)
     if suits(graph, view):
         text = flow(graph, title, view)
-    elif (view.level or _fitting(graph)) == "op":
-        text = scoped(graph, title)
     else:
-        graph = gate_level(graph)
-        found = unrolled(graph)
-        text = scoped(graph, title) if found is None else lanes(graph, found, title)
+        text = scoped(graph, title, view) if found is None else lanes(graph, found, title)
     return Layout(themed(text, view.theme), graph, title)
 
 

@@ -12,11 +12,16 @@ from typing import TypeAlias
 
 from .ir import Graph, Mark
 
-__all__ = ["gate_level"]
+__all__ = ["gate_level", "weights"]
 
 ACTIVATIONS = frozenset({"sigmoid", "tanh", "relu"})
 RESHAPES = frozenset({"reshape", "expand_dims", "squeeze"})
 ARRANGEMENTS = RESHAPES | {"stack", "concat", "getitem", "split", "permute_dims"}
+
+CONVOLUTIONS = frozenset({"conv", "conv_transpose"})
+WITH_BIAS = CONVOLUTIONS | {"linear"}
+PRODUCTS = WITH_BIAS | {"matmul"}
+"""Ops whose second argument, if it is learned, makes a layer of them; those which add a third one to the result."""
 
 Affine: TypeAlias = "Mapping[int, tuple[tuple[int, ...], tuple[int, ...]]]"
 """For each mark that is a learned affine map: the data it reads, and the affine maps that it continues or adds."""
@@ -90,50 +95,67 @@ def _as_stored(mark: Mark, marks: Mapping[int, Mark]) -> Mark:
 
 def _folded(graph: Graph) -> Graph:
     """Return the graph with every learned layer as one mark."""
-    weights = _weights(graph)
-    affine = _affine(graph, weights)
-    inner = {id for id in affine if graph.uses[id] and all(_absorbs(user, id, affine) for user in graph.uses[id])}
+    learned = weights(graph)
+    affine, inner = _affine(graph, learned)
     marks = []
     for mark in graph:
         if mark.id in inner:
             continue
-        if mark.id in affine:
-            mark = _layer(graph, replace(mark, op="linear"), affine, weights)
+        if mark.folded is not None:
+            mark = replace(mark, inputs=tuple(i for i in mark.inputs if i not in learned))
+        elif mark.id in affine:
+            mark = _layer(graph, replace(mark, op=_product(mark, graph, affine)), affine, learned)
         elif mark.op in ACTIVATIONS and mark.sources and mark.sources[0] in inner:
-            mark = _layer(graph, mark, affine, weights)
+            mark = _layer(graph, mark, affine, learned)
         elif _looks_up(mark, graph):
             mark = replace(mark, op="lookup", inputs=(), parts=(*mark.sources, mark.id))
         marks.append(mark)
-    return _without_unused(marks, {id for id in weights if graph.uses[id]})
+    return _without_unused(marks, {id for id in learned if graph.uses[id]})
 
 
-def _weights(graph: Graph) -> set[int]:
+def weights(graph: Graph) -> set[int]:
     """Return the parameters, the numbers, and what depends on them alone; a leaf that is multiplied by one is data."""
     given = {mark.id for mark in graph if mark.is_parameter or mark.is_number}
-    products = [mark.inputs for mark in graph if mark.op in ("linear", "matmul")]
-    weights = given - {inputs[0] for inputs in products if given.intersection(inputs[1:2])}
+    products = [mark.inputs for mark in graph if mark.op in PRODUCTS]
+    learned = given - {inputs[0] for inputs in products if given.intersection(inputs[1:2])}
     for mark in graph:
-        if mark.sources and weights.issuperset(mark.sources):
-            weights.add(mark.id)
-    return weights
+        is_data = mark.folded is not None or _looks_up(mark, graph)
+        if mark.sources and not is_data and learned.issuperset(mark.sources):
+            learned.add(mark.id)
+    return learned
 
 
-def _affine(graph: Graph, weights: set[int]) -> Affine:
-    """Return the marks that are learned affine maps."""
+def _affine(graph: Graph, learned: set[int]) -> tuple[Affine, set[int]]:
+    """Return the marks that are learned affine maps, and which of them become parts of layers.
+
+    An affine map that is read elsewhere too is a mark of its own; what adds to it is an op.
+    """
+    apart: set[int] = set()
+    while True:
+        affine = _affine_if(graph, learned, apart)
+        inner = {id for id in affine if graph.uses[id] and all(_absorbs(user, id, affine) for user in graph.uses[id])}
+        outside = {id for _, within in affine.values() for id in within} - inner
+        if not outside:
+            return affine, inner
+        apart |= outside
+
+
+def _affine_if(graph: Graph, learned: set[int], apart: set[int]) -> Affine:
+    """Return the learned affine maps if some of them are not continued."""
     affine: dict[int, tuple[tuple[int, ...], tuple[int, ...]]] = {}
     for mark in graph:
         operands = mark.sources
-        within = tuple(i for i in operands if i in affine)
-        if mark.op == "linear" and weights.intersection(mark.inputs[1:2]):
+        within = tuple(i for i in operands if i in affine and i not in apart)
+        if mark.op in WITH_BIAS and learned.intersection(mark.inputs[1:2]):
             data = tuple(i for i in mark.inputs[:1] if i is not None)
             bias = tuple(i for i in mark.inputs[2:] if i is not None)
-            if all(i in affine or i in weights for i in bias):
-                affine[mark.id] = data, tuple(i for i in bias if i in affine)
-        elif mark.op == "matmul" and weights.intersection(operands):
-            weight = operands[-1] if operands[-1] in weights else operands[0]
+            if all(i in within or i in learned for i in bias):
+                affine[mark.id] = data, tuple(i for i in bias if i in within)
+        elif mark.op == "matmul" and learned.intersection(operands):
+            weight = operands[-1] if operands[-1] in learned else operands[0]
             affine[mark.id] = tuple(i for i in operands if i != weight), ()
         elif (mark.op in ARRANGEMENTS and within == operands and len(operands) == 1) or (
-            mark.op == "add" and within and all(i in affine or i in weights for i in operands)
+            mark.op == "add" and within and all(i in within or i in learned for i in operands)
         ):
             affine[mark.id] = (), within
     return affine
@@ -147,7 +169,7 @@ def _absorbs(user: Mark, id: int, affine: Affine) -> bool:
     return user.op in ACTIVATIONS
 
 
-def _layer(graph: Graph, root: Mark, affine: Affine, weights: set[int]) -> Mark:
+def _layer(graph: Graph, root: Mark, affine: Affine, learned: set[int]) -> Mark:
     """Return the layer that ends in a mark: its inputs are the data of all the affine maps behind it."""
     inputs: dict[int, None] = {}  # a set that keeps its order
     parts: set[int] = set()
@@ -160,8 +182,15 @@ def _layer(graph: Graph, root: Mark, affine: Affine, weights: set[int]) -> Mark:
         data, within = affine.get(id, ((), graph[id].sources))
         inputs.update(dict.fromkeys(data))
         waiting.extend(within[::-1])
-        waiting.extend(i for i in graph[id].sources if i in weights and i not in data)
+        waiting.extend(i for i in graph[id].sources if i in learned and i not in data)
     return replace(root, inputs=tuple(inputs), params=(), parts=tuple(sorted(parts)))
+
+
+def _product(mark: Mark, graph: Graph, affine: Affine) -> str:
+    """Return the name of the product of data and a weight behind an affine map: the first there is."""
+    while affine[mark.id][1]:
+        mark = graph[affine[mark.id][1][0]]
+    return mark.op if mark.op in CONVOLUTIONS else "linear"
 
 
 def _looks_up(mark: Mark, graph: Graph) -> bool:
