@@ -10,19 +10,20 @@ import math
 from typing import Any
 
 from .dot import Tooltip
-from .ir import Edge, Graph
+from .ir import Edge, Graph, norm
 from .marks import written
 from .strips import short
-from .theme import LINES
+from .theme import LINES, SURFACES
+from .view import View
 
-__all__ = ["Backward", "expect_gradients"]
+__all__ = ["STILL", "Backward", "expect_gradients"]
 
 THINNEST, THICKEST = 0.5, 5.0
 """Points: the width of a line without, and with the largest contribution."""
 
 
 class Backward:
-    """The lines of gradients in a graph.
+    """The lines of gradients in a graph; what is asked about one are a mark and those that use it.
 
     >>> import tinygrad_lstm as tg
     >>> from tinygrad_lstm.graph.ir import read
@@ -44,17 +45,22 @@ class Backward:
         """Tell whether a mark got anything from one of its users, were it zeros."""
         return bool(self.graph.contributions(source, target))
 
-    def width(self, source: int, target: int) -> float:
-        """Return the width of a line by the norm of what it carries."""
-        flow = self.flows.get(Edge(source, target), 0.0)
-        share = min(1.0, flow / self.largest) if self.largest and not math.isnan(flow) else 0.0
-        return round(THINNEST + (THICKEST - THINNEST) * math.sqrt(share), 2)
+    def flow(self, source: int, *targets: int) -> float:
+        """Return the norm of what a mark got from some of its users together; 0 if nothing."""
+        if len(targets) == 1:
+            return self.flows.get(Edge(source, targets[0]), 0.0)
+        arrays = [array for target in dict.fromkeys(targets) for array in self.graph.contributions(source, target)]
+        if len({array.shape for array in arrays}) > 1:
+            return math.hypot(*map(norm, arrays))
+        return norm(sum(arrays[1:], arrays[0])) if arrays else 0.0
 
-    def line(self, source: int, target: int) -> dict[str, Any]:
-        """Return the look of the line from a mark back to what it used, but not its direction, and its classes."""
-        carried = f"∂: norm {short(self.flows.get(Edge(source, target), 0.0))}"
-        return {**LINE, "penwidth": self.width(source, target), "tooltip": Tooltip(carried),
-                "class_": f"bwd from-n{source} to-n{target}"}  # fmt: skip
+    def line(self, source: int, *targets: int) -> dict[str, Any]:
+        """Return the look of a line from users of a mark back to it, but not its direction, and its classes."""
+        flow = self.flow(source, *targets)
+        share = min(1.0, flow / self.largest) if self.largest and not math.isnan(flow) else 0.0
+        width = round(THINNEST + (THICKEST - THINNEST) * math.sqrt(share), 2)
+        classes = " ".join(["bwd", f"from-n{source}", *(f"to-n{target}" for target in dict.fromkeys(targets))])
+        return {**LINE, "penwidth": width, "tooltip": Tooltip(f"∂: norm {short(flow)}"), "class_": classes}
 
     def derivative(self, source: int, target: int) -> str | None:
         """Return by what a number's gradient was multiplied on the way to another's, if these are numbers."""
@@ -81,7 +87,13 @@ LINE = {"style": "dashed", "color": LINES["gradient"][0], "fontcolor": LINES["gr
 """What all lines of gradients have in common."""
 
 
-def expect_gradients(graph: Graph, what: str) -> None:
+STILL = {"color": SURFACES["hairline"][0], "arrowhead": "none", "penwidth": 1.0}
+"""The look of a line on which no gradient comes back, in a picture of gradients."""
+
+
+def expect_gradients(graph: Graph, view: View) -> None:
     """Say what is missing, if a picture of gradients is asked for and there are none."""
-    if all(mark.grad is None for mark in graph):
-        raise ValueError(f"draw: got {what}, but no gradient; call backward() inside the tape, after what is drawn.")
+    asked = f"direction={view.direction!r}" if view.direction != "forward" else "grads=True" if view.grads else ""
+    swept = graph.record is not None and graph.record.root is not None
+    if asked and not swept and (view.direction != "forward" or all(mark.grad is None for mark in graph)):
+        raise ValueError(f"draw: got {asked} and no sweep, wanted a Tape inside which backward() was called.")

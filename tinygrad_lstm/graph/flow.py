@@ -10,9 +10,9 @@ from itertools import pairwise
 from typing import Any
 
 from . import marks
-from .backward import Backward
+from .backward import STILL, Backward
 from .dot import Writer
-from .ir import Graph, Mark
+from .ir import Edge, Graph, Mark
 from .marks import Show
 from .view import View
 
@@ -47,25 +47,32 @@ class _Flow:
     def __init__(self, graph: Graph, view: View) -> None:
         self.graph = graph
         self.show = Show.of(graph, view)
-        self.forward, self.back = view.direction != "backward", view.direction != "forward"
+        self.forward = view.direction != "backward"
         self.lines = Backward(graph)
         self.spine = _spine(graph)
         self.ids = {mark.id for mark in graph}
         self.dot = Writer()
-        self.notes = {marks.origin(graph, mark) for mark in graph} | ({"back"} if self.back else set())
+        self.factors = self._factors() if view.direction != "forward" else {}
+
+    def _factors(self) -> dict[Edge, str | None]:
+        """Return the local derivatives of all uses on which a gradient comes back."""
+        uses = dict.fromkeys(self.graph.edges)
+        return {edge: self.lines.derivative(*edge) for edge in uses if self.lines.goes(*edge)}
 
     def written(self, title: str) -> str:
         """Return the picture as DOT."""
         drawn = [mark for mark in self.graph if not mark.is_number]
         kinds = {marks.kind(self.graph, mark) for mark in drawn}
-        marks.begin(self.dot, title, kinds, self.show, self.notes, rankdir="LR", nodesep=0.3, ranksep=0.7)
+        notes = {marks.origin(self.graph, mark) for mark in drawn}
+        notes |= {"widths" if factor is None else "back" for factor in self.factors.values()}
+        marks.begin(self.dot, title, kinds, self.show, notes, rankdir="LR", nodesep=0.3, ranksep=0.7)
         for mark in drawn:
             group = {"group": "spine"} if mark.id in self.spine else {}
             name = marks.name(self.graph, mark) or mark.op
             self.dot.node(f"n{mark.id}", **self._look(mark), **marks.identity(mark, name, show=self.show), **group)
-        for source, target in dict.fromkeys(self.graph.edges):
-            if not self.graph[source].is_number:
-                self._lines(source, target)
+        for edge in dict.fromkeys(self.graph.edges):
+            if not self.graph[edge.source].is_number:
+                self._lines(edge)
         self._above()
         for mark in drawn:
             if mark.cut is not None and mark.cut in self.ids:
@@ -76,35 +83,32 @@ class _Flow:
         """Return the look of a card."""
         kind = marks.kind(self.graph, mark)
         if mark.stored:
-            heading = marks.heading(marks.stored_text(self.graph, mark), "", mark, self.show)
-            title = f'{heading}&nbsp;<FONT POINT-SIZE="10">{kind}</FONT>'
+            title = marks.heading(marks.stored_text(self.graph, mark), "", mark, self.show, role=kind)
         else:
             name = marks.name(self.graph, mark) or ""
             title = marks.heading(marks.glyph(self.graph, mark), name, mark, self.show)
         return marks.card(kind, title, mark, self.show)
 
-    def _lines(self, source: int, target: int) -> None:
+    def _lines(self, edge: Edge) -> None:
         """Write the lines from a mark to one of its users, and back."""
+        source, target = edge
         uses = self.graph[target].sources.count(source)
-        straight = self._is_straight(source, target)
+        straight = self.spine.get(target) == source
         if self.forward:
             look: dict[str, Any] = {"weight": 20 if straight else 2, "penwidth": TRACK}
             ports = self._ports("v", source, target) if straight else {}
-            if (ports or self.back) and uses > 1:
+            if (ports or edge in self.factors) and uses > 1:
                 uses, look["label"] = 1, " twice " if uses == 2 else f" {uses} times "
             for _ in range(uses):
                 self.dot.edge(f"n{source}", f"n{target}", **look, **ports, class_=f"fwd from-n{source} to-n{target}")
-        if self.back and self.lines.goes(source, target):
+        elif edge not in self.factors:
+            self.dot.edge(f"n{source}", f"n{target}", **STILL, class_=f"fwd from-n{source} to-n{target}")
+        if edge in self.factors:
             look = {"dir": "back", "weight": 10 if straight else 1, **self.lines.line(source, target)}
-            factor = self.lines.derivative(source, target)
-            if factor is not None:
-                look |= {"label": f" {factor} ", "penwidth": 1.1}
+            if self.factors[edge] is not None:
+                look |= {"label": f" {self.factors[edge]} ", "penwidth": 1.1}
             ports = self._ports("g", source, target) if straight else {}
             self.dot.edge(f"n{source}", f"n{target}", **look, **ports)
-
-    def _is_straight(self, source: int, target: int) -> bool:
-        """Tell whether a use is a part of the spine."""
-        return self.spine.get(target) == source
 
     def _ports(self, port: str, source: int, target: int) -> dict[str, str]:
         """Return the ends of a line at the tracks of two cards, if both have them."""

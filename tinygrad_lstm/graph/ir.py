@@ -71,6 +71,8 @@ class Mark:
         Of how many things alike this is all; 0 if it is not said.
     note
         What is told about all that is folded into this mark.
+    equation
+        What it computes, and what the letters in that stand for, each on a line, where someone has found it out.
     record
         All that was read from the tape, whatever has been folded or left out since.
     """
@@ -92,6 +94,7 @@ class Mark:
     folded: str | None = None
     times: int = 0
     note: str = ""
+    equation: str | None = field(default=None, compare=False)
     record: Record | None = field(default=None, compare=False, repr=False)
 
     @property

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple, Unpack
 
+from .backward import expect_gradients
 from .flow import flow, suits
 from .folding import chosen, fold, within
+from .formulas import explained, expression
 from .ir import Drawable, Graph, read
 from .lanes import lanes
 from .marks import Title
@@ -49,6 +51,7 @@ def to_dot(thing: Drawable, **options: Unpack[Options]) -> str:
 def laid_out(thing: Drawable, view: View) -> Layout:
     """Return the picture of a tape, or of a tensor's history."""
     graph = with_steps(read(thing))
+    expect_gradients(graph, view)
     title = _title(graph) if view.title is None else view.title
     level = view.level or _fitting(graph)
     graph = fold(graph, chosen(graph, level, view.fold, view.unfold))
@@ -57,8 +60,11 @@ def laid_out(thing: Drawable, view: View) -> Layout:
     graph, note = within(graph, view.limit, view.unfold)
     if note:
         title = Title(title, note)
+    graph = explained(graph)
     found = None if level == "op" else unrolled(graph)
     if suits(graph, view):
+        if not title and not note and view.title is None:
+            title = expression(graph) or ""
         text = flow(graph, title, view)
     else:
         text = scoped(graph, title, view) if found is None else lanes(graph, found, title)

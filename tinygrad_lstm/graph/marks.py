@@ -9,6 +9,7 @@ something to tell of a mark, that is a `card`: a title, a row with its value (po
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -86,15 +87,15 @@ class Show:
 
     @classmethod
     def of(cls, graph: Graph, view: View, backward: bool = False) -> Show:
-        """Return what a view of a graph asks for; ``backward`` as that of the picture."""
-        values, grads = view.values and not backward, view.grads or backward
+        """Return what a view of a graph asks for; ``backward`` as that of the picture, if it is to show no values."""
+        values, grads = view.values, view.grads or backward
         tinted = [mark.shape for mark in graph if mark.shape and cls(values, grads).tells(mark)]
         return cls(
             values,
             grads,
             numbers=sum(not mark.stored for mark in graph) <= FEW,
             largest=max((_largest(mark) for mark in graph), default=0.0) if grads else 0.0,
-            backward=backward,
+            backward=backward and not values,
             tinted=bool(tinted),
             means=any(map(strips.is_pooled, tinted)),
             root=_root(graph),
@@ -232,16 +233,27 @@ def look(graph: Graph, mark: Mark, show: Show = NOTHING) -> dict[str, Any]:
             return plain(other, sign, name(graph, mark))
 
 
-def heading(sign: str, text: str, mark: Mark, show: Show) -> str:
-    """Return the title of a card as HTML: a sign, a name or a word beside it, and its size if its cells are means."""
+def heading(sign: str, text: str, mark: Mark, show: Show, role: str = "") -> str:
+    """Return the title of a card as HTML: a sign, a name or a word beside it, a role, its size if its cells are means.
+
+    Of a parameter the size is always said, and how many numbers that is.
+    """
     large = ' POINT-SIZE="17"' if len(sign) == 1 and not sign.isalnum() else ""
-    parts = ["∂" * show.backward and f'<FONT COLOR="{LINES["gradient"][0]}">∂</FONT>']
+    parts = [
+        "∂" * (show.backward and show.tells(mark) and mark.shape != ())
+        and f'<FONT COLOR="{LINES["gradient"][0]}">∂</FONT>'
+    ]
     parts.append(
         f"<B><FONT{large}>{escaped(clipped(sign))}</FONT></B>" if large else f"<B>{escaped(clipped(sign))}</B>"
     )
     if text:
         parts.append(f'&nbsp;&nbsp;<FONT POINT-SIZE="12"><I>{escaped(clipped(text))}</I></FONT>')
-    if strips.is_pooled(mark.shape):
+    if role:
+        parts.append(f'&nbsp;<FONT POINT-SIZE="10">{escaped(role)}</FONT>')
+    if mark.is_parameter and mark.shape:
+        count = f", {math.prod(mark.shape)}" if len(mark.shape) > 1 else ""
+        parts.append(f'&nbsp;&nbsp;<FONT POINT-SIZE="9">{size(mark.shape)}{count}</FONT>')
+    elif strips.is_pooled(mark.shape):
         parts.append(f'&nbsp;&nbsp;<FONT POINT-SIZE="9">{size(mark.shape)}</FONT>')
     return "".join(parts)
 
@@ -287,10 +299,15 @@ def _scalar(kind: str, mark: Mark, show: Show) -> list[str]:
         rows.append(("g", "∂", _del(kind), written(mark.grad)))
     longest = max(len(text) for *_, text in rows)
     return ["<HR/>"] + [
-        f'<TR><TD PORT="{port}"><FONT COLOR="{colour}" FACE="{NUMBERS}" POINT-SIZE="13">{sign}&nbsp;'
+        f'<TR><TD {_known(port, mark, text)}><FONT COLOR="{colour}" FACE="{NUMBERS}" POINT-SIZE="13">{sign}&nbsp;'
         f"{text.rjust(longest).replace(' ', '&nbsp;')}</FONT></TD></TR>"
         for port, sign, colour, text in rows
     ]
+
+
+def _known(port: str, mark: Mark, text: str) -> str:
+    """Return how a row of a card is known: to lines by its port, to scripts by its id, to the mouse by a text."""
+    return f'PORT="{port}" ID="{port}_n{mark.id}" TOOLTIP="{escaped(text)}"'
 
 
 def written(value: Any) -> str:
@@ -308,9 +325,9 @@ def _strips(kind: str, mark: Mark, show: Show) -> list[str]:
     rows, width = [], None
     if show.values and mark.value is not None:
         cells = strips.values(mark.value)
-        numbers = show.numbers and len(cells[:1] and cells[0]) <= NUMBERED
+        numbers = show.numbers and not strips.is_pooled(mark.shape) and mark.shape[-1] <= NUMBERED
         width = strips.cell_width(cells, numbers)
-        rows.append(f'<TR><TD PORT="v">{strips.strip(cells, numbers)}</TD></TR>')
+        rows.append(f"<TR><TD {_known('v', mark, summary(mark.value))}>{strips.strip(cells, numbers)}</TD></TR>")
     if show.grads and mark.grad is not None:
         cells = strips.gradients(mark.grad, show.largest)
         strip = strips.strip(cells, height=None if show.backward else strips.THIN, width=width)
@@ -318,7 +335,7 @@ def _strips(kind: str, mark: Mark, show: Show) -> list[str]:
         table = (
             f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1"><TR>{sign}<TD>{strip}</TD></TR></TABLE>'
         )
-        rows.append(f'<TR><TD PORT="g">{table}</TD></TR>')
+        rows.append(f"<TR><TD {_known('g', mark, f'∂{show.root}/∂this: {summary(mark.grad)}')}>{table}</TD></TR>")
     return rows
 
 
@@ -387,9 +404,14 @@ def identity(mark: Mark, title: str, node: str | None = None, show: Show = NOTHI
     """
     if mark.folded is not None:
         title = "/".join((*mark.scope, mark.folded))
+    title, *names = (text.replace("\n", "⏎") for text in (title, *mark.scope))
     lines = [title, f"{mark.note or mark.op}, {size(mark.shape)}, {mark.dtype}"]
     if mark.scope:
-        lines.append("in " + "/".join(mark.scope))
+        lines.append("in " + "/".join(names))
+    if mark.equation is not None:
+        lines.append(mark.equation)
+    if mark.is_parameter and mark.shape:
+        lines.append(f"{math.prod(mark.shape)} numbers")
     if mark.op == "earlier":
         lines.append("computed before the tape: gradients go on there")
     if mark.cut is not None:
@@ -400,7 +422,7 @@ def identity(mark: Mark, title: str, node: str | None = None, show: Show = NOTHI
         lines.append(f"∂{show.root}/∂this: {summary(mark.grad)}")
     if mark.line is not None:
         lines.append(os.path.basename(mark.line.split(": ", 1)[0]) + ": " + mark.line.split(": ", 1)[-1])
-    tip = Tooltip("\n".join(line.replace("\n", "⏎") for line in lines))
+    tip = Tooltip("\n".join(lines))
     return {"id": node or f"n{mark.id}", "class_": f"op-{token(mark.op)}", "tooltip": tip}
 
 
@@ -545,12 +567,12 @@ def legend(title: str, kinds: Iterable[str], show: Show = NOTHING, notes: Iterab
     entries += [(SIGNS[note][0], SIGNS[note][1]) for note in SIGNS if note in set(notes)]
     if show.tinted:
         ends = ("−max", "+max") if show.backward else ("−1", "+1")
-        entries.append((_said(ends[0]) + "</TD><TD>" + _bar(), ends[1] + (", means of blocks" if show.means else "")))
+        entries.append((f"{_said(ends[0])}</TD><TD>{_bar()}", ends[1] + (", means of blocks" if show.means else "")))
     if show.grads:
         tint = ", tint ±√ of its share of the largest" if show.tinted else ""
         entries.append((_red("∂"), f"= ∂{show.root}/∂this{tint}"))
     head = f'<TD><B><FONT POINT-SIZE="13" COLOR="{TEXT}">{escaped(title)}</FONT></B>&nbsp;&nbsp;</TD>' if title else ""
-    lines = [entries[start : start + IN_A_LINE] for start in range(0, len(entries), IN_A_LINE)] or [[]]
+    lines = _lines(entries)
     if isinstance(title, Title):
         lines.append([("", title.note)])
     rows = [
@@ -560,21 +582,32 @@ def legend(title: str, kinds: Iterable[str], show: Show = NOTHING, notes: Iterab
     rows[0] = head + rows[0]
     table = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="2">'
     if len(rows) > 1:
-        widths = [sum(ENTRY + LETTER * len(text) for _, text in line) for line in lines]
-        widths[0] += 2 * LETTER * len(title)
-        blank = [max(widths) - width for width in widths]
+        widths = [sum(_width(*entry) for entry in line) for line in lines]
+        widths[0] += LETTERS["title"] * len(title) + 12 if title else 0
         rows = [
-            f'<TD ALIGN="LEFT">{table}<TR>{row}<TD WIDTH="{width:.0f}"></TD></TR></TABLE></TD>'
-            for row, width in zip(rows, blank, strict=True)
+            f'<TD ALIGN="LEFT">{table}<TR>{row}<TD WIDTH="{max(widths) - width:.0f}"></TD></TR></TABLE></TD>'
+            for row, width in zip(rows, widths, strict=True)
         ]
     return Html(f'{table}<TR><TD HEIGHT="10"></TD></TR>{"".join(f"<TR>{row}</TR>" for row in rows)}</TABLE>')
 
 
-IN_A_LINE = 7
+def _lines(entries: list[tuple[str, str]]) -> list[list[tuple[str, str]]]:
+    """Return the entries of a legend in as few lines as will do, about equally long."""
+    count = max(1, math.ceil(len(entries) / IN_A_LINE))
+    return [entries[len(entries) * k // count : len(entries) * (k + 1) // count] for k in range(count)]
+
+
+IN_A_LINE = 8
 """So many entries of a legend stand in one line."""
 
-ENTRY, LETTER = 30, 5.6
-"""About how wide an entry is without its text, and each of its letters: shorter lines are filled up with blank."""
+
+def _width(sign: str, text: str) -> float:
+    """Return about how wide an entry is: shorter lines are filled up with blank, or they would be pulled apart."""
+    return len(text) * LETTERS["text"] + (130 if 'HEIGHT="9"' in sign else 32)
+
+
+LETTERS = {"title": 9.3, "text": 6.2}
+"""About how wide a letter of the title and of an entry is."""
 
 
 def _said(text: str) -> str:

@@ -2,19 +2,22 @@
 
 What would make the picture a tangle is taken out of it: a parameter stands as a small chip at each of its uses; a
 tensor that several ops in a box read enters it at one point; a step begins where the step before it has ended.
+Gradients go back on the same ways, on lines that are declared as those of values are, and drawn backwards.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 from . import marks
+from .backward import STILL, Backward
 from .dot import Writer
 from .ir import Edge, Graph, Mark
+from .marks import Show
 from .recurrence import step_of
+from .view import View
 
 __all__ = ["scoped"]
 
@@ -30,11 +33,12 @@ STRAIGHT = {"c": {"penwidth": 4.0, "weight": 40}, "h": {"penwidth": 2.2, "weight
 """The lines of states."""
 
 
-def scoped(graph: Graph, title: str) -> str:
+def scoped(graph: Graph, title: str, view: View) -> str:
     """Return the picture of any graph as DOT."""
-    picture = _Scoped(graph)
+    picture = _Scoped(graph, view)
     picture.add_nodes()
     picture.add_edges()
+    picture.add_cuts()
     picture.add_barriers()
     return picture.written(title)
 
@@ -42,16 +46,21 @@ def scoped(graph: Graph, title: str) -> str:
 class _Scoped:
     """One picture in the making: its nodes with the boxes that they are in, and its edges."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, view: View) -> None:
         self.graph = graph
+        self.direction = view.direction
+        self.show = Show.of(graph, view, backward=view.direction == "backward")
+        self.lines = Backward(graph) if view.direction != "forward" else None
         self.carried = _carried(graph)
         self.around = len(_outside_steps(_common(mark.scope for mark in graph if not mark.stored)))
         self.homes: dict[str, Path] = {}
         self.looks: dict[str, dict[str, Any]] = {}
         self.edges: list[tuple[str, str, dict[str, Any]]] = []
         self.entries: dict[tuple[int, Path], str] = {}
+        self.points: set[str] = set()
         self.columns: list[list[str]] = []
         self.kinds: set[str] = set()
+        self.notes: set[str] = set()
 
     # What there is
 
@@ -83,7 +92,8 @@ class _Scoped:
     def _add_computed(self, mark: Mark) -> None:
         self.kinds.add(marks.kind(self.graph, mark))
         title = marks.name(self.graph, mark) or mark.op
-        look = marks.look(self.graph, mark) | marks.identity(mark, title) | self._track(mark.id)
+        look = marks.look(self.graph, mark, self.show) | marks.identity(mark, title, show=self.show)
+        look |= self._track(mark.id)
         node = self._add(f"n{mark.id}", self._home(mark), **look)
         picked = marks.indices(mark)
         if picked is not None:
@@ -104,13 +114,17 @@ class _Scoped:
         home = _common(self._home(user) for user in users)
         if mark.id in self.carried:
             home = _outside_steps(home)
-        look = marks.stored(kind, text) | marks.identity(mark, text) | self._track(mark.id)
-        self._add(f"n{mark.id}", home, **look)
+        look = marks.stored(kind, text, mark, self.show) | marks.identity(mark, text, show=self.show)
+        self._add(f"n{mark.id}", home, **look, **self._track(mark.id))
+        self.notes.add(marks.origin(self.graph, mark))
 
     def _add_chip(self, mark: Mark, user: Mark, text: str) -> None:
         """Add a chip that stands for a mark at one of its uses."""
         node, kind = f"n{mark.id}at{user.id}", marks.kind(self.graph, mark)
-        self._add(node, self._home(user), **marks.chip(kind, text, mark.shape), **marks.identity(mark, text, node))
+        chip = marks.chip(kind, text, mark.shape)
+        if len(self.graph.uses[mark.id]) <= FEW:
+            chip = marks.stored(kind, text, mark, self.show) if self.show.tells(mark) else chip
+        self._add(node, self._home(user), **chip, **marks.identity(mark, text, node, self.show))
 
     def _is_far(self, mark: Mark, user: Mark) -> bool:
         """Tell whether a mark outside the steps has so many edges into them that only one of them is drawn."""
@@ -126,14 +140,48 @@ class _Scoped:
     def add_edges(self) -> None:
         """Add the edges; a tensor that enters a box several times does so at one point."""
         edges = [edge for edge in self.graph.edges if not self.graph[edge.source].is_number]
-        crossings = Counter((edge.source, self._entered(edge)) for edge in edges)
+        crossings: dict[tuple[int, Path], list[Edge]] = {}
+        for edge in edges:
+            crossings.setdefault((edge.source, self._entered(edge)), []).append(edge)
+        drawn: set[Edge] = set()
         for edge in edges:
             tail, look, box = self._tail(edge), self._line(edge), self._entered(edge)
-            if box and crossings[edge.source, box] > 1:
-                tail = self._entry(edge.source, box, look)
+            together = crossings[edge.source, box]
+            if box and len(together) > 1:
+                tail = self._entry(together, box, look)
                 look.pop("label", None)
-            look["class_"] = f"fwd from-n{edge.source} to-n{edge.target}"
-            self.edges.append((tail, f"n{edge.target}", look))
+            self._add_lines(tail, f"n{edge.target}", look, [edge], again=edge in drawn)
+            drawn.add(edge)
+
+    def _add_lines(
+        self, tail: str, head: str, look: dict[str, Any], edges: Sequence[Edge], again: bool = False
+    ) -> None:
+        """Add the line on which a value goes, and that on which a gradient comes back, as the direction is."""
+        source, targets = edges[0].source, tuple(dict.fromkeys(edge.target for edge in edges))
+        to = "" if head in self.points else f" to-n{edges[0].target}"
+        look = look | {"class_": f"fwd from-n{source}{to}"}
+        if self.lines is None:
+            self.edges.append((tail, head, look))
+            return
+        ends = {"arrowtail": "none"} if tail in self.points else {}
+        back = {"dir": "back", "arrowsize": 0.6, **self.lines.line(source, *targets), **ends}
+        comes = any(self.lines.goes(source, target) for target in targets)
+        look.pop("label", None)
+        if self.direction == "both":
+            self.edges.append((tail, head, look))
+        elif not comes and not again:
+            self.edges.append((tail, head, look | STILL))
+        if comes and not again:
+            self.notes.add("widths")
+            weight = {"weight": look.get("weight", 1) if self.direction == "backward" else 1}
+            self.edges.append((tail, head, back | weight))
+
+    def add_cuts(self) -> None:
+        """Add the lines from what was detached to what came of it."""
+        for mark in self.graph:
+            tail, head = f"n{mark.cut}", f"n{mark.id}"
+            if mark.cut is not None and tail in self.homes and head in self.homes:
+                self.edges.append((tail, head, dict(marks.CUT)))
 
     def _tail(self, edge: Edge) -> str:
         """Return the node from which an edge starts."""
@@ -147,12 +195,14 @@ class _Scoped:
         depth = next((depth for depth in depths if step_of(inside[depth - 1 : depth])), min(depths, default=0))
         return inside[:depth]
 
-    def _entry(self, source: int, box: Path, look: dict[str, Any]) -> str:
-        """Return the point at which a tensor enters a box, with the edge that leads there."""
+    def _entry(self, edges: Sequence[Edge], box: Path, look: dict[str, Any]) -> str:
+        """Return the point at which a tensor enters a box for some uses, with the line that leads there."""
+        source = edges[0].source
         if (source, box) not in self.entries:
             point = {"shape": "point", "width": 0.05, "color": look.get("color", marks.LINE), **self._track(source)}
             self.entries[source, box] = entry = self._add(f"e{len(self.entries)}", box, **point)
-            self.edges.append((f"n{source}", entry, look | {"arrowhead": "none", "class_": f"fwd from-n{source}"}))
+            self.points.add(entry)
+            self._add_lines(f"n{source}", entry, look | {"arrowhead": "none"}, edges)
         return self.entries[source, box]
 
     def _line(self, edge: Edge) -> dict[str, Any]:
@@ -211,7 +261,8 @@ class _Scoped:
     def written(self, title: str) -> str:
         """Return the picture as DOT."""
         dot = Writer()
-        marks.begin(dot, title, self.kinds, rankdir="LR", newrank="true", nodesep=0.2, ranksep=0.3, splines="spline")
+        spacing = {"nodesep": 0.2, "ranksep": 0.3, "splines": "spline"}
+        marks.begin(dot, title, self.kinds, self.show, self.notes, rankdir="LR", newrank="true", **spacing)
         for number, (path, nodes) in enumerate(_nested(self._boxes())):
             dot.close(max(0, len(path) - 1))
             if path:
