@@ -15,7 +15,7 @@ from . import marks
 from .ir import Graph, Mark
 from .recurrence import step_of
 
-__all__ = ["explained", "expression", "layer"]
+__all__ = ["explained", "expression", "layer", "op"]
 
 LETTERS = "WVABCD"
 """What matrices are called that have no short name; one that a state is multiplied by is U."""
@@ -253,6 +253,11 @@ def _text(graph: Graph, mark: Mark, texts: Mapping[int, tuple[str, int] | None])
         return None
     made = _made(mark, [argument for argument in arguments if argument is not None])
     return made if len(made[0]) <= LONGEST else None
+
+
+def op(mark: Mark, names: list[str]) -> str:
+    """Return one op of arguments by these names, as it stands on the right of an equation."""
+    return _made(mark, [(name, ATOM) for name in names])[0]
 
 
 def _made(mark: Mark, arguments: list[tuple[str, int]]) -> tuple[str, int]:

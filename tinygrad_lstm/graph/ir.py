@@ -402,7 +402,7 @@ class _Reader:
         self.values = values
         self.places: dict[int, int] = {}  # by identity: a leaf's place on the tape changes when its value does
         self.leaves: dict[int, Leaf] = {}
-        self.made: dict[int, int] = {}  # by the identity of their values: what was computed
+        self.made: dict[int, Mark] = {}  # by the identity of their values: what was computed
         self.scopes: dict[int, Path] = {id(None): ((), ())}  # by identity: each call of a module has a scope of its own
 
     def marks(self, entries: Iterable[Entry]) -> Iterator[Mark]:
@@ -419,16 +419,19 @@ class _Reader:
                     yield self._argument(place, argument)
                 places.append(place)
             self.places[id(node)] = count
-            self.made.setdefault(id(value), count)
-            value = self.values.get(node) if value is None else value
-            yield self._computed(count, node, tuple(places), value, line)
+            known = self.values.get(node) if value is None else value
+            mark = self._computed(count, node, tuple(places), known, line)
+            self.made.setdefault(id(value), mark)
+            yield mark
             count += 1
 
     def _argument(self, rank: int, argument: Any) -> Mark:
         """Return the mark of what was not computed on the tape: a leaf, a constant, a number, or an older node."""
         match argument:
             case Constant():
-                label, value, cut = argument.label, argument.value, self.made.get(id(argument.value))
+                value, detached = argument.value, self.made.get(id(argument.value))
+                label = argument.label or (None if detached is None else detached.label)
+                cut = None if detached is None else detached.id
             case Leaf():
                 label, value, cut = argument.label, self.values.get(argument), None
                 self.leaves[rank] = argument

@@ -629,7 +629,7 @@ SIGNS = {
 }
 """Signs that a picture may have, and what they mean."""
 
-CUT = {"style": "dotted", "dir": "both", "arrowtail": "teetee", "weight": 1, "class_": "cut",
+CUT = {"style": "dotted", "dir": "both", "arrowtail": "teetee", "arrowsize": 0.9, "weight": 1, "class_": "cut",
        "tooltip": Tooltip("detached: no gradient goes back")}  # fmt: skip
 """The look of the line from what was detached to the constant that came of it."""
 

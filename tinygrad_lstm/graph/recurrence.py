@@ -138,14 +138,15 @@ def _is_cell(graph: Graph, scope: tuple[str, ...], ends: Sequence[int]) -> bool:
 
 
 def _leads_to(graph: Graph, start: int, end: int) -> bool:
-    """Tell whether one mark is computed from another."""
+    """Tell whether one mark is computed from another, were it with a value that was detached on the way."""
     seen: set[int] = set()
     waiting = [end]
     while waiting:
         id = waiting.pop()
         if id > start and id not in seen:
             seen.add(id)
-            waiting.extend(graph[id].sources)
+            cut = graph[id].cut
+            waiting.extend(graph[id].sources if cut is None else (cut,))
         elif id == start:
             return True
     return False

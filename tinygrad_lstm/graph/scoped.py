@@ -213,7 +213,7 @@ class _Scoped:
             return {"color": marks.COLOURS[marks.kind(self.graph, source)][1], "arrowsize": 0.5}
         look: dict[str, Any] = {"weight": 4}
         if state is not None:
-            self.kinds.add(state)
+            self.kinds |= {state} if self.direction != "backward" else set()
             look = {"color": marks.COLOURS[state][1], **STRAIGHT[state]}
         if not self.graph.folded and source.shape and len(self.graph) <= LEGIBLE:
             look |= {"label": f" {marks.size(source.shape)} ", "fontsize": 8}
