@@ -6,13 +6,13 @@ behind it, and the parameters, are folded into it; what it reads follows from th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
 from .ir import Graph, Mark
 
-__all__ = ["gate_level", "weights"]
+__all__ = ["gate_level", "weights", "without_unused"]
 
 ACTIVATIONS = frozenset({"sigmoid", "tanh", "relu"})
 RESHAPES = frozenset({"reshape", "expand_dims", "squeeze"})
@@ -110,7 +110,7 @@ def _folded(graph: Graph) -> Graph:
         elif _looks_up(mark, graph):
             mark = replace(mark, op="lookup", inputs=(), parts=(*mark.sources, mark.id))
         marks.append(mark)
-    return _without_unused(marks, {id for id in learned if graph.uses[id]})
+    return without_unused(marks, {id for id in learned if graph.uses[id]})
 
 
 def weights(graph: Graph) -> set[int]:
@@ -201,7 +201,7 @@ def _looks_up(mark: Mark, graph: Graph) -> bool:
     return False
 
 
-def _without_unused(marks: list[Mark], candidates: set[int]) -> Graph:
+def without_unused(marks: Sequence[Mark], candidates: Collection[int]) -> Graph:
     """Return the marks as a graph, less the candidates that no other mark needs."""
     kept: list[Mark] = []
     needed: set[int] = set()
@@ -215,5 +215,5 @@ def _without_unused(marks: list[Mark], candidates: set[int]) -> Graph:
 def _without_dead_ends(graph: Graph) -> Graph:
     """Return the graph without unnamed arrangements that nothing is computed from, if anything else is left then."""
     candidates = {mark.id for mark in graph if mark.stored or (mark.op in ARRANGEMENTS and not mark.label)}
-    lean = _without_unused(list(graph), candidates)
+    lean = without_unused(list(graph), candidates)
     return lean if any(not mark.stored for mark in lean) else graph
