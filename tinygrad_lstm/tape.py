@@ -144,6 +144,19 @@ def users_line() -> str:
     return f"{file}:{number}" + (f": {text}" if text else "")
 
 
+SWEEP = str(Path(__file__).with_name("sweep.py"))
+
+
+def _is_swept() -> bool:
+    """Tell whether what is being run is a sweep: what is computed there and recorded is a derivative."""
+    frame: Any = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code.co_filename == SWEEP:
+            return True
+        frame = frame.f_back
+    return False
+
+
 class _Context(contextlib.AbstractContextManager[None]):
     """A context that decorates functions too; every call has a context of its own, a call within a call as well."""
 
@@ -300,14 +313,15 @@ class Constant:
 class Entry(NamedTuple):
     """One line of a `Tape`.
 
-    A node, what its primitive was applied to (a number stands for itself), its value, and the line of the user's
-    program that made it.
+    A node, what its primitive was applied to (a number stands for itself), its value, the line of the user's program
+    that made it, and whether a sweep did, one that was recorded.
     """
 
     node: Node
     inputs: tuple[Any, ...]
     value: Any
     line: str | None = None
+    swept: bool = False
 
 
 class Pull(NamedTuple):
@@ -363,7 +377,7 @@ class Tape(Watcher):
             for x in operands:
                 if x.node is not None and (type(x.node) is Leaf or x.node.seq < start):
                     self.given.setdefault(x.node, x.value)
-            self.entries.append(Entry(node, tuple(inputs), value, users_line()))
+            self.entries.append(Entry(node, tuple(inputs), value, users_line(), _is_swept()))
 
     def pulled(self, node: Node, cotangent: Any, contributions: Sequence[Any]) -> None:
         """Keep what a sweep has brought to a node and made of it."""
@@ -385,7 +399,7 @@ class Tape(Watcher):
     def __str__(self) -> str:
         names: dict[int, str] = {}
         rows = [("node", "op", "inputs", "shape", "scope")]
-        for number, (node, inputs, _, _) in enumerate(self.entries, start=1):
+        for number, (node, inputs, *_) in enumerate(self.entries, start=1):
             names[node.seq] = node.label or f"%{number}"
             arguments = ", ".join(_argument(value, names) for value in inputs)
             rows.append((names[node.seq], node.name, arguments, str(node.shape), "/".join(scope_path(node.scope))))

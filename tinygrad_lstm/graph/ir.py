@@ -14,7 +14,11 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 from ..backend import ndarray, to_host
 from ..tape import Constant, Entry, Leaf, Node, Pull, Scope, Tape
 
-__all__ = ["Drawable", "Edge", "Graph", "Mark", "Record", "norm", "read"]
+__all__ = ["SWEPT", "Drawable", "Edge", "Graph", "Mark", "Record", "norm", "read"]
+
+
+SWEPT = "backward"
+"""The scope of what a sweep has computed that was itself recorded, so that it can be differentiated."""
 
 
 class Recorded(Protocol):
@@ -385,7 +389,7 @@ def _history(tensor: Recorded) -> list[Entry]:
 def _saved(history: Iterable[Entry]) -> dict[Node | Leaf, Any]:
     """Return the values that the derivatives along a history have kept, by what has them."""
     values: dict[Node | Leaf, Any] = {}
-    for node, parents, value, _ in history:
+    for node, parents, value, *_ in history:
         if value is not None:
             values[node] = value
         owners = (*parents, node)
@@ -408,7 +412,7 @@ class _Reader:
     def marks(self, entries: Iterable[Entry]) -> Iterator[Mark]:
         """Give the marks of the entries, each argument just before its first use."""
         count = 0
-        for node, inputs, value, line in entries:
+        for node, inputs, value, line, swept in entries:
             places: list[int | None] = []
             for argument in inputs:
                 place = self.places.get(id(argument))
@@ -421,6 +425,8 @@ class _Reader:
             self.places[id(node)] = count
             known = self.values.get(node) if value is None else value
             mark = self._computed(count, node, tuple(places), known, line)
+            if swept:
+                mark = replace(mark, scope=(SWEPT, *mark.scope), calls=(-1, *mark.calls))
             self.made.setdefault(id(value), mark)
             yield mark
             count += 1
@@ -443,9 +449,7 @@ class _Reader:
         shape, dtype = argument.shape, str(argument.dtype)
         return Mark(rank, op, True, label, shape=shape, dtype=dtype, value=_on_host(value), cut=cut)
 
-    def _computed(
-        self, rank: int, node: Node, inputs: tuple[int | None, ...], value: Any, line: str | None
-    ) -> Mark:
+    def _computed(self, rank: int, node: Node, inputs: tuple[int | None, ...], value: Any, line: str | None) -> Mark:
         """Return the mark of a node."""
         params = tuple(map(_on_host, node.params))
         path, calls = self._path(node.scope)

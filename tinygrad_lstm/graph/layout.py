@@ -8,7 +8,7 @@ from .backward import expect_gradients
 from .flow import flow, suits
 from .folding import chosen, fold, within
 from .formulas import explained, expression
-from .ir import Drawable, Graph, read
+from .ir import SWEPT, Drawable, Graph, read
 from .lanes import lanes
 from .marks import Title
 from .recurrence import step_of, unrolled, with_steps
@@ -79,7 +79,7 @@ def _fitting(graph: Graph) -> Level:
 
 def _title(graph: Graph) -> str:
     """Return the name of the outermost module, and the number of steps."""
-    names = {mark.scope[0]: None for mark in graph if mark.scope}
+    names = {mark.scope[0]: None for mark in graph if mark.scope and mark.scope[0] != SWEPT}
     steps = {step_of(mark.scope) for mark in graph} - {None}
     counted = f"{len(steps)} step{'s' if len(steps) > 1 else ''}" if steps else ""
     return ", ".join(filter(None, [*names, counted] if len(names) == 1 else [counted]))

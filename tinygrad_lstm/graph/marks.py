@@ -18,7 +18,7 @@ from typing import Any, Self
 from ..backend import quiet
 from . import strips
 from .dot import Html, Tooltip, Writer, clipped, escaped, token
-from .ir import Graph, Mark
+from .ir import SWEPT, Graph, Mark
 from .recurrence import step_of
 from .theme import FILLS, LINES, SURFACES, TEXTS, heat
 from .view import View
@@ -443,9 +443,10 @@ SUMMED_UP = 8
 
 def box(label: str, side: str) -> dict[str, Any]:
     """Return the look of the box of a scope; ``side`` is where its label stands, top or bottom."""
+    swept = {"color": LINES["gradient"][0], "fontcolor": LINES["gradient"][0]} if label == SWEPT else {}
     return {"label": clipped(label), "labeljust": "l", "labelloc": side, "style": "rounded,filled",
             "fillcolor": SURFACES["step"][0], "color": SURFACES["hairline"][0], "margin": 12, "fontsize": 12,
-            "class_": "scope"}  # fmt: skip
+            "class_": "scope", **swept}  # fmt: skip
 
 
 def stored(kind: str, text: str, mark: Mark | None = None, show: Show = NOTHING) -> dict[str, Any]:
