@@ -12,10 +12,10 @@ import copy
 import functools
 import itertools
 import linecache
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeAlias, TypeVar, cast
 
 __all__ = [
@@ -131,7 +131,7 @@ def describe(node: Node | Leaf) -> str:
     return f"{node.name}{label} of shape {node.shape}" + (f" in {'/'.join(path)}" if path else "")
 
 
-PACKAGE = str(Path(__file__).parent)
+PACKAGE = os.path.dirname(__file__)
 
 
 def users_line() -> str:
@@ -144,7 +144,7 @@ def users_line() -> str:
     return f"{file}:{number}" + (f": {text}" if text else "")
 
 
-SWEEP = str(Path(__file__).with_name("sweep.py"))
+SWEEP = os.path.join(PACKAGE, "sweep.py")
 
 
 def _is_swept() -> bool:
