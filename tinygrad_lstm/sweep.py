@@ -141,13 +141,14 @@ def sweep(
     oldest = 0 if targets is None else min((node.seq for node in targets), default=0)
     inbox = _Inbox()
     deliver, watchers, length, last = inbox.deliver, state.watchers, 0, None
+    hooked, keeping = hooks if len(hooks) else None, len(retained) > 0  # asked once: these answer slowly
     for root, cotangent in roots:
         deliver(root, cotangent)
     while inbox.heap:
         node, cotangent = inbox.newest()
         is_leaf = type(node) is Leaf
-        wanted = node in targets if targets is not None else is_leaf or (retained and node in retained)
-        hook = hooks.get(node) if hooks else None
+        wanted = node in targets if targets is not None else is_leaf or (keeping and node in retained)
+        hook = hooked.get(node) if hooked is not None else None
         owned = isinstance(cotangent, Deferred)
         passed = _passed_on(node, cotangent) if owned and not (is_leaf or wanted or hook or watchers) else None
         if owned and passed is None:
