@@ -267,10 +267,10 @@ def _made(mark: Mark, arguments: list[tuple[str, int]]) -> tuple[str, int]:
         case "multiply", [a, _], _ if len(set(mark.inputs)) == 1:
             return _in_brackets(a, ATOM) + "²", POWER
         case "multiply", [a, b], _:
-            return dot.join(_in_brackets(part, PRODUCT) for part in (a, b)), PRODUCT
+            return _in_brackets(a, PRODUCT) + dot + _on_the_right(b, PRODUCT), PRODUCT
         case op, [a, b], _ if op in INFIX:
             sign, tightness = INFIX[op]
-            return _in_brackets(a, tightness) + sign + _in_brackets(b, tightness + (op not in ("add",))), tightness
+            return _in_brackets(a, tightness) + sign + _on_the_right(b, tightness + (op != "add")), tightness
         case "negative", [a], _:
             return "−" + _in_brackets(a, PREFIX), PREFIX
         case op, [a], _ if op in POWERS:
@@ -290,3 +290,8 @@ def _made(mark: Mark, arguments: list[tuple[str, int]]) -> tuple[str, int]:
 def _in_brackets(text: tuple[str, int], tightness: int) -> str:
     """Return a text in brackets unless it binds as tightly as it must."""
     return text[0] if text[1] >= tightness else f"({text[0]})"
+
+
+def _on_the_right(text: tuple[str, int], tightness: int) -> str:
+    """Return the text of a second operand: two signs do not stand together."""
+    return _in_brackets(text, ATOM + 1 if text[0].startswith("−") else tightness)

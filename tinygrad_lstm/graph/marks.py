@@ -15,7 +15,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Self
 
-from ..backend import quiet
 from . import strips
 from .dot import Html, Tooltip, Writer, clipped, escaped, token
 from .ir import SWEPT, Graph, Mark
@@ -430,11 +429,12 @@ def summary(value: Any) -> str:
     """Return what there is to say of a number or an array on the host in one line."""
     if getattr(value, "ndim", 0) == 0:
         return written(value)
+    if value.size == 0:
+        return "empty"
     if value.size <= SUMMED_UP:
         return ", ".join(written(element) for element in value.ravel())
-    with quiet():
-        ends = f"from {written(value.min())} to {written(value.max())}"
-        return ends + ("" if value.dtype.kind in "iub" else f", mean {written(value.mean())}")
+    ends = f"from {written(value.min())} to {written(value.max())}"
+    return ends + ("" if value.dtype.kind in "iub" else f", mean {written(strips.mean(value))}")
 
 
 SUMMED_UP = 8

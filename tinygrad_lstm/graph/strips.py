@@ -16,11 +16,10 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-from ..backend import quiet
 from .dot import escaped
 from .theme import SURFACES, TEXTS, heat, ink
 
-__all__ = ["THIN", "Cell", "cell_width", "gradients", "is_pooled", "largest", "short", "strip", "values"]
+__all__ = ["THIN", "Cell", "cell_width", "gradients", "is_pooled", "largest", "mean", "short", "strip", "values"]
 
 ROWS, COLUMNS = 4, 8
 """So many cells a strip has at most."""
@@ -112,8 +111,16 @@ def _pooled(array: Any) -> list[list[float]]:
     if isinstance(matrix, list):
         return matrix
     rows, columns = (_blocks(length, most) for length, most in zip(matrix.shape, (ROWS, COLUMNS), strict=True))
-    with quiet():
-        return [[float(matrix[row, column].astype("float64").mean()) for column in columns] for row in rows]
+    return [[mean(matrix[row, column]) for column in columns] for row in rows]
+
+
+def mean(array: Any) -> float:
+    """Return the mean of an array on the host, which is no number if there is one that is none, without a warning."""
+    low, high = float(array.min()), float(array.max())
+    if not math.isfinite(low) or not math.isfinite(high):
+        return low + high
+    largest = max(-low, high) or 1.0
+    return float((array.astype("float64") / largest).mean()) * largest
 
 
 def _blocks(length: int, most: int) -> list[slice]:
