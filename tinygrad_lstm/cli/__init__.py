@@ -1,4 +1,4 @@
-"""The command line: ``tinygrad-lstm demo``, ``train``, ``generate`` and ``info``, a thin face over the library."""
+"""The command line, ``tinygrad-lstm demo``, ``train``, ``generate``, ``draw`` and ``info``: a face over the library."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import sys
 from collections.abc import Sequence
 
 from ..data import TextError
+from ..graph import RenderError
 from ..interchange import FormatError
 from .arguments import parser
+from .drawing import DrawError
 
 __all__ = ["main"]
 
@@ -41,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _ended(str(interrupt) or "interrupted.", INTERRUPTED)
     except BrokenPipeError:  # whoever read the output has seen enough, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (TextError, FormatError) as error:
+    except (TextError, FormatError, DrawError, RenderError) as error:
         return _ended(str(error), USAGE_ERROR)
     except OSError as error:
         return _ended(f"{error.filename or 'the system'}: {error.strerror or error}.", USAGE_ERROR)

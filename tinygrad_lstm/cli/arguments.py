@@ -6,11 +6,12 @@ import argparse
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from .. import __version__
 from ..charlm import Configuration
-from . import generating, information, training
+from ..graph.view import Direction, Level, Theme
+from . import drawing, generating, information, training
 
 __all__ = ["parser"]
 
@@ -31,6 +32,7 @@ def parser() -> argparse.ArgumentParser:
     _demo(_command(commands, "demo", training.demo, "train on the text of Python's help(), about a minute"))
     _train(_command(commands, "train", training.train, "train on a text of your own"))
     _generate(_command(commands, "generate", generating.generate, "let a trained model continue a text"))
+    _draw(_command(commands, "draw", drawing.draw, "draw a recurrent layer, a trained model, or a program of your own"))
     _command(commands, "info", information.info, "show the backend, the device, the renderer and all versions")
     return top
 
@@ -95,6 +97,31 @@ def _generate(command: argparse.ArgumentParser) -> None:
     undrawn = command.add_mutually_exclusive_group()
     undrawn.add_argument("--greedy", action="store_true", help="take the likeliest character every time")
     undrawn.add_argument("--beams", type=_count, metavar="N", help="look for the likeliest text, with N candidates")
+    command.set_defaults(refuse=command.error)
+
+
+def _draw(command: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``draw``."""
+    add = command.add_argument
+    add("what", metavar="WHAT", help="lstm, gru or rnn, a checkpoint, MODULE:FUNCTION, or FILE.py:FUNCTION")
+    add(
+        "-o", "--out", type=Path, action="append", metavar="FILE",
+        help="where to write; .svg, .png, .pdf, .dot, or .html for a page with every step; may be given several times",
+    )  # fmt: skip
+    add("--steps", type=_count, metavar="N", help=f"over how many time steps (default: {drawing.STEPS})")
+    add("--hidden", type=_count, metavar="N", help=f"the length of a layer's state (default: {drawing.HIDDEN})")
+    add("--layers", type=_count, metavar="N", help="how many layers stand on each other (default: 1)")
+    add("--text", metavar="TEXT", help="what a checkpoint's model reads (default: what it writes)")
+    add("--title", metavar="TEXT", help="what stands below (default: what is drawn)")
+    add("--level", choices=get_args(Level), help="what one mark is (default: what can be read)")
+    add("--values", action="store_true", help="show values as tinted cells")
+    add("--grads", action="store_true", help="show gradients under them")
+    add("--direction", choices=get_args(Direction), help="which way the lines lead (default: forward)")
+    add("--rolled", action="store_true", help="show a recurrence as one step with its loop")
+    add("--fold", action="append", metavar="SCOPE", help="show a scope as one mark; may be given several times")
+    add("--unfold", action="append", metavar="SCOPE", help="show what is in a scope; may be given several times")
+    add("--theme", choices=get_args(Theme), help="the colours; auto is both in one SVG (default: light)")
+    add("--limit", type=_count, metavar="N", help="how many marks to show before scopes are folded (default: 150)")
     command.set_defaults(refuse=command.error)
 
 

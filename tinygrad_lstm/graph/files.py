@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
+from .html import page
 from .ir import Drawable
-from .layout import laid_out
+from .layout import Layout, laid_out
 from .render import DRAWN, RenderError
 from .svg import described
 from .view import Options, View
@@ -67,23 +69,31 @@ def draw(thing: Drawable, *files: str | os.PathLike[str], **options: Unpack[Opti
     view = View(**options)
     layout = laid_out(thing, view)
     picture = Picture(
-        layout.text, theme=view.theme, title=layout.title or "A computation", description=described(layout.graph)
+        layout.text,
+        theme=view.theme,
+        title=layout.title.strip() or "A computation",
+        description=described(layout.graph),
     )
     for path in paths:
-        _write(picture, path)
+        _write(path, picture, lambda: _page(thing, layout, options))
     return picture
 
 
-def _content(picture: Picture, form: str) -> bytes:
-    """Return a picture in a format."""
-    return str(picture).encode() if form == "dot" else picture.pipe(form)
+def _page(thing: Drawable, layout: Layout, options: Options) -> str:
+    """Return the page of a picture, which shows values and gradients unless it is told not to."""
+    shown: Options = {"values": True, "grads": any(mark.grad is not None for mark in layout.graph)}
+    shown.update(options)
+    view = View(**shown)
+    return page(laid_out(thing, view), view.theme)
 
 
-def _write(picture: Picture, path: Path) -> None:
+def _write(path: Path, picture: Picture, page: Callable[[], str]) -> None:
     """Write a picture; if it cannot be drawn, its source beside it."""
+    form = path.suffix[1:].lower()
     try:
-        path.write_bytes(_content(picture, path.suffix[1:].lower()))
+        content = page().encode() if form == "html" else str(picture).encode() if form == "dot" else picture.pipe(form)
     except RenderError as error:
         source = path.with_suffix(".dot")
         source.write_text(str(picture), encoding="utf-8")
         raise RenderError(f"{error} The source of {path.name} is in {source}.") from None
+    path.write_bytes(content)

@@ -18,7 +18,7 @@ from . import libraries
 from .svg import finished
 from .view import Theme
 
-__all__ = ["DRAWN", "RenderError", "render"]
+__all__ = ["DRAWN", "RenderError", "drawn", "render"]
 
 DRAWN = ("svg", "png", "pdf")
 """What Graphviz makes of DOT."""
@@ -47,7 +47,13 @@ class RenderError(RuntimeError):
 
 
 def render(text: str, form: str, *, theme: Theme = "light", title: str = "", description: str = "") -> bytes:
-    """Return DOT text drawn as ``svg``, ``png`` or ``pdf``; an SVG says what it shows.
+    """Return DOT text drawn as ``svg``, ``png`` or ``pdf``; an SVG says what it shows and has its theme."""
+    content = drawn(text, form)
+    return finished(content.decode(), theme, title, description).encode() if form == "svg" else content
+
+
+def drawn(text: str, form: str) -> bytes:
+    """Return what Graphviz makes of DOT text.
 
     Raises
     ------
@@ -60,12 +66,6 @@ def render(text: str, form: str, *, theme: Theme = "light", title: str = "", des
             f"draw: this picture has {count:,} marks, and more than {MOST:,} can be neither laid out in time nor read; "
             "draw fewer steps, or at a level that shows less."
         )
-    content = _drawn(text, form)
-    return finished(content.decode(), theme, title, description).encode() if form == "svg" else content
-
-
-def _drawn(text: str, form: str) -> bytes:
-    """Return what Graphviz makes of DOT text."""
     arguments = [f"-Gdpi={DPI}"] if form == "png" else []
     program = shutil.which("dot")
     if program is not None:

@@ -1,4 +1,4 @@
-"""What Graphviz draws, made fit for the web: an SVG that stands alone, says what it shows, and has a theme or two."""
+"""What Graphviz draws, made fit for the web: an SVG that says what it shows, in a theme or both, alone or in a page."""
 
 from __future__ import annotations
 
@@ -13,19 +13,16 @@ from .ir import Graph
 from .theme import with_both_themes
 from .view import Theme
 
-__all__ = ["described", "finished"]
+__all__ = ["described", "finished", "inlined"]
+
+HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 NAMED = 8
 """How many ops, inputs or results a description names."""
 
-HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
-
 
 def finished(svg: str, theme: Theme, title: str, description: str) -> str:
-    """Return an SVG of Graphviz's with a title and a description, and without what is not for readers.
-
-    That is the address of a document type on another machine, the version of Graphviz, and the names of nodes, which a
-    browser would show at the mouse in place of the tooltips.
+    """Return an SVG of Graphviz's as a file, with a title and a description.
 
     >>> print(finished('<!DOCTYPE svg><svg width="9pt"><g id="n1" class="node"><title>n1</title></g></svg>',
     ...       "light", "An op", "One op"))
@@ -34,17 +31,42 @@ def finished(svg: str, theme: Theme, title: str, description: str) -> str:
     <desc id="dc9470d82">One op</desc>
     <g id="n1" class="node"></g></svg>
     """
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<!--.*?-->\n?", "", svg, flags=re.DOTALL)
-    svg = re.sub(r"<title>[^<]*</title>\n?", "", svg)
-    svg = re.sub(r'<a xlink:title="([^"]*)">\n?', r"<title>\1</title>\n", svg).replace("</a>\n", "")
-    svg = svg.replace(' xmlns:xlink="http://www.w3.org/1999/xlink"', "")
-    if theme == "auto":
-        svg = with_both_themes(svg)
+    svg = _themed(re.sub(r"<title>[^<]*</title>\n?", "", _image(svg)), theme)
     mark = f"{zlib.crc32(svg.encode()):08x}"  # other pictures on the same page have titles too
-    tag = f' role="img" aria-labelledby="t{mark} d{mark}"'
+    attributes = f' role="img" aria-labelledby="t{mark} d{mark}"'
     said = f'<title id="t{mark}">{_text(title)}</title>\n<desc id="d{mark}">{_text(description)}</desc>\n'
-    return HEAD + re.sub(r"(<svg\b[^>]*)>", lambda opening: f"{opening[1]}{tag}>{said}", svg, count=1)
+    return HEAD + _tooltips(re.sub(r"(<svg\b[^>]*)>", lambda tag: f"{tag[1]}{attributes}>{said}", svg, count=1))
+
+
+def inlined(svg: str, theme: Theme, title: str) -> str:
+    """Return an SVG of Graphviz's as a part of a page that sets its size; nodes and edges have their names as data.
+
+    >>> svg = '<svg width="9pt" height="9pt" viewBox="0 0 9 9"><g id="n1" class="node"><title>n1</title></g></svg>'
+    >>> print(inlined(svg, "light", "An op"))
+    <svg viewBox="0 0 9 9" role="img" aria-label="An op"><g id="n1" class="node" data-name="n1"></g></svg>
+    """
+    svg = re.sub(r">\n?<title>([^<]*)</title>\n?", r' data-name="\1">', _image(svg))
+    svg = re.sub(r'(<svg\b[^>]*?) width="[^"]*" height="[^"]*"', r"\1", _themed(svg, theme), count=1)
+    attributes = f' role="img" aria-label="{html.escape(clean(title))}"'
+    return _tooltips(re.sub(r"(<svg\b[^>]*)>", lambda tag: f"{tag[1]}{attributes}>", svg, count=1))
+
+
+def _image(svg: str) -> str:
+    """Return an SVG without what is not for readers: the address of its document type, and remarks of Graphviz's."""
+    svg = re.sub(r"<!--.*?-->\n?", "", svg[svg.index("<svg") :], flags=re.DOTALL)
+    return svg.replace(' xmlns:xlink="http://www.w3.org/1999/xlink"', "")
+
+
+def _tooltips(svg: str) -> str:
+    """Return an SVG with its tooltips as titles, which every browser shows, in place of links that lead nowhere."""
+    return re.sub(r'<a(?: xlink:href="#")? xlink:title="([^"]*)">\n?', r"<title>\1</title>\n", svg).replace(
+        "</a>\n", ""
+    )
+
+
+def _themed(svg: str, theme: Theme) -> str:
+    """Return an SVG with the second theme, if it is to have one."""
+    return with_both_themes(svg) if theme == "auto" else svg
 
 
 def _text(text: str) -> str:
