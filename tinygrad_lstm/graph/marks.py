@@ -330,12 +330,19 @@ def _strips(kind: str, mark: Mark, show: Show) -> list[str]:
     if show.grads and mark.grad is not None:
         cells = strips.gradients(mark.grad, show.largest)
         strip = strips.strip(cells, height=None if show.backward else strips.THIN, width=width)
-        sign = f'<TD><FONT COLOR="{_del(kind)}" POINT-SIZE="11">∂</FONT></TD>' if not show.backward else ""
-        table = (
-            f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1"><TR>{sign}<TD>{strip}</TD></TR></TABLE>'
-        )
-        rows.append(f"<TR><TD {_known('g', mark, f'∂{show.root}/∂this: {summary(mark.grad)}')}>{table}</TD></TR>")
+        rows.append(f"<TR><TD {_known('g', mark, f'∂{show.root}/∂this: {summary(mark.grad)}')}>"
+                    f"{strip if show.backward else _with_sign(strip, kind)}</TD></TR>")  # fmt: skip
     return rows
+
+
+def _with_sign(strip: str, kind: str) -> str:
+    """Return a strip with a ∂ to its left, and as much blank to its right: it stands under that of the value."""
+    sign = f'<FONT COLOR="{_del(kind)}" POINT-SIZE="11">∂</FONT>'
+    around = ['<TD WIDTH="10" FIXEDSIZE="TRUE" HEIGHT="16">', "</TD>"]
+    return (
+        '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">'
+        f"<TR>{around[0]}{sign}{around[1]}<TD>{strip}</TD>{around[0]}{around[1]}</TR></TABLE>"
+    )
 
 
 NUMBERED = 4
@@ -607,7 +614,7 @@ def _width(sign: str, text: str) -> float:
     return len(text) * LETTERS["text"] + (130 if 'HEIGHT="9"' in sign else 32)
 
 
-LETTERS = {"title": 9.3, "text": 6.2}
+LETTERS = {"title": 7.9, "text": 4.9}
 """About how wide a letter of the title and of an entry is."""
 
 
