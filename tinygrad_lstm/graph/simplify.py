@@ -23,6 +23,9 @@ WITH_BIAS = CONVOLUTIONS | {"linear"}
 PRODUCTS = WITH_BIAS | {"matmul"}
 """Ops whose second argument, if it is learned, makes a layer of them; those which add a third one to the result."""
 
+NORMS = frozenset({"layer_norm"})
+"""Ops that are a layer with the gain and the shift behind them, or a part of the layer that they normalise."""
+
 Affine: TypeAlias = "Mapping[int, tuple[tuple[int, ...], tuple[int, ...]]]"
 """For each mark that is a learned affine map: the data it reads, and the affine maps that it continues or adds."""
 
@@ -45,10 +48,13 @@ def _seen_through(graph: Graph) -> Graph:
     """Return the graph without unnamed reshapes; a row of a stack is what was stacked, one of a stored mark stored."""
     kept: dict[int, Mark] = {}
     stand_ins: dict[int, int] = {}
+    rows: dict[tuple[int, int, str | None], int] = {}
     for mark in graph:
         mark = replace(mark, inputs=tuple(stand_ins.get(i, i) if i is not None else None for i in mark.inputs))
         same = _same_as(mark, kept)
-        if same is not None:
+        if same is None and (row := _row_taken(mark)) is not None:  # one taken twice is one
+            same = rows.setdefault((mark.sources[0], row, mark.label), mark.id)
+        if same is not None and same != mark.id:
             stand_ins[mark.id] = same
         else:
             kept[mark.id] = _as_stored(mark, kept)
@@ -133,7 +139,7 @@ def _affine(graph: Graph, learned: set[int]) -> tuple[Affine, set[int]]:
     apart: set[int] = set()
     while True:
         affine = _affine_if(graph, learned, apart)
-        inner = {id for id in affine if graph.uses[id] and all(_absorbs(user, id, affine) for user in graph.uses[id])}
+        inner = {id for id in affine if graph.uses[id] and all(_absorbs(u, id, affine, graph) for u in graph.uses[id])}
         outside = {id for _, within in affine.values() for id in within} - inner
         if not outside:
             return affine, inner
@@ -154,19 +160,47 @@ def _affine_if(graph: Graph, learned: set[int], apart: set[int]) -> Affine:
         elif mark.op == "matmul" and learned.intersection(operands):
             weight = operands[-1] if operands[-1] in learned else operands[0]
             affine[mark.id] = tuple(i for i in operands if i != weight), ()
-        elif (mark.op in ARRANGEMENTS and within == operands and len(operands) == 1) or (
-            mark.op == "add" and within and all(i in within or i in learned for i in operands)
-        ):
+        elif mark.op in NORMS and _is_scaled(mark, graph, learned):
+            together = within == operands and graph[operands[0]].scope == mark.scope
+            affine[mark.id] = ((), within) if together else (operands, ())
+        elif mark.op == "add" and within:
+            seen = {i: _seen_through_weight(graph[i], mark, graph, learned) for i in operands if i not in within}
+            if all(data or i in learned for i, data in seen.items()):
+                affine |= {i: (data, ()) for i, data in seen.items() if data}
+                affine[mark.id] = (), tuple(i for i in operands if i in within or seen[i])
+        elif within and _continues(mark, within, graph, learned):
             affine[mark.id] = (), within
     return affine
 
 
-def _absorbs(user: Mark, id: int, affine: Affine) -> bool:
+def _continues(mark: Mark, within: tuple[int, ...], graph: Graph, learned: set[int]) -> bool:
+    """Tell whether a mark arranges affine maps, or scales one that is normalised."""
+    if mark.op in ARRANGEMENTS and within == mark.sources and all(graph[i].label is None for i in within):
+        return len(within) == 1 or (mark.op == "concat" and {graph[i].scope for i in within} == {mark.scope})
+    is_scaled = mark.op == "multiply" and graph[within[0]].op in NORMS
+    return is_scaled and all(i in learned for i in mark.sources if i not in within)
+
+
+def _is_scaled(mark: Mark, graph: Graph, learned: set[int]) -> bool:
+    """Tell whether all that uses a mark is its product with a weight."""
+    gains = [i for user in graph.uses[mark.id] for i in user.sources if user.op == "multiply" and i != mark.id]
+    return len(gains) == len(graph.uses[mark.id]) > 0 and learned.issuperset(gains)
+
+
+def _seen_through_weight(mark: Mark, user: Mark, graph: Graph, learned: set[int]) -> tuple[int, ...]:
+    """Return the data of which each element is multiplied by a weight of its own, as a gate sees a cell; else ()."""
+    weights = [i for i in mark.sources if i in learned and not graph[i].is_number]
+    data = tuple(i for i in mark.sources if i not in learned)
+    alone = graph.uses[mark.id] == (user,) and mark.scope == user.scope
+    return data if alone and mark.op == "multiply" and len(weights) == len(data) == 1 else ()
+
+
+def _absorbs(user: Mark, id: int, affine: Affine, graph: Graph) -> bool:
     """Tell whether a mark that uses an affine map can have it folded in."""
     if user.id in affine:
         data, within = affine[user.id]
         return id in within and id not in data
-    return user.op in ACTIVATIONS
+    return user.op in ACTIVATIONS and _product(graph[id], graph, affine) not in NORMS
 
 
 def _layer(graph: Graph, root: Mark, affine: Affine, learned: set[int]) -> Mark:
@@ -187,10 +221,10 @@ def _layer(graph: Graph, root: Mark, affine: Affine, learned: set[int]) -> Mark:
 
 
 def _product(mark: Mark, graph: Graph, affine: Affine) -> str:
-    """Return the name of the product of data and a weight behind an affine map: the first there is."""
+    """Return the name of what is behind an affine map: the first product of data and a weight there is."""
     while affine[mark.id][1]:
         mark = graph[affine[mark.id][1][0]]
-    return mark.op if mark.op in CONVOLUTIONS else "linear"
+    return mark.op if mark.op in CONVOLUTIONS | NORMS else "linear"
 
 
 def _looks_up(mark: Mark, graph: Graph) -> bool:
