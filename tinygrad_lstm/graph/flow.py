@@ -46,7 +46,7 @@ class _Flow:
 
     def __init__(self, graph: Graph, view: View) -> None:
         self.graph = graph
-        self.show = Show.of(graph, view)
+        self.show = Show.of(graph, view, backward=view.direction == "backward")
         self.forward = view.direction != "backward"
         self.lines = Backward(graph)
         self.spine = _spine(graph)
@@ -64,7 +64,8 @@ class _Flow:
         drawn = [mark for mark in self.graph if not mark.is_number]
         kinds = {marks.kind(self.graph, mark) for mark in drawn}
         notes = {marks.origin(self.graph, mark) for mark in drawn}
-        notes |= {"widths" if factor is None else "back" for factor in self.factors.values()}
+        if self.factors:
+            notes.add("widths" if None in self.factors.values() else "back")
         marks.begin(self.dot, title, kinds, self.show, notes, rankdir="LR", nodesep=0.3, ranksep=0.7)
         for mark in drawn:
             group = {"group": "spine"} if mark.id in self.spine else {}
