@@ -8,11 +8,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from ..backend import ndarray, to_host
-from ..tape import Constant, Entry, Leaf, Node, Pull, Scope, Tape
+from ..tape import Constant, Entry, Leaf, Node, Pull, Scope, Tape, no_grad
 
 __all__ = ["SWEPT", "Drawable", "Edge", "Graph", "Mark", "Record", "norm", "read"]
 
@@ -203,7 +203,8 @@ class _Several(list[Any]):
         for contribution in self:
             kinds.setdefault(type(contribution), []).append(contribution)
         for kind, alike in kinds.items():
-            parts = [kind.settle(alike)] if hasattr(kind, "settle") else alike
+            with no_grad():  # of a sweep that was recorded these are tensors, and a picture is no part of it
+                parts = [kind.settle(alike)] if hasattr(kind, "settle") else alike
             for part in parts:
                 array = _on_host(part.data if hasattr(part, "node") else part)
                 if not hasattr(array, "shape"):
@@ -273,11 +274,21 @@ class Graph:
 
     def _between(self, source: int, target: int) -> Iterator[Edge]:
         """Give the uses on the tape that an edge stands for."""
-        own, inner = {source, *self[source].parts}, {target, *self[target].parts}
-        for user in sorted(inner):
+        own, inner = self._members(source), self._members(target)
+        for user in inner:
             for used in self.record.sent(user) if self.record is not None else ():
                 if used not in inner and (used in own or source in self._behind(used)):
                     yield Edge(used, user)
+
+    def _members(self, id: int) -> dict[int, None]:
+        """Return the marks on the tape that a mark stands for, in their order."""
+        if id not in self._known:
+            self._known[id] = dict.fromkeys(sorted({id, *self[id].parts}))
+        return self._known[id]
+
+    @cached_property
+    def _known(self) -> dict[int, dict[int, None]]:
+        return {}
 
     def _share(self, part: int, owner: int) -> float:
         """Return how much of what came to a part has come from one of the marks into which it was folded."""
@@ -446,14 +457,14 @@ class _Reader:
             case _:
                 return Mark(rank, "number", True, str(argument), dtype=type(argument).__name__, value=argument)
         op = "earlier" if isinstance(argument, Node) else argument.name
-        shape, dtype = argument.shape, str(argument.dtype)
+        shape, dtype = argument.shape, _name_of(argument.dtype)
         return Mark(rank, op, True, label, shape=shape, dtype=dtype, value=_on_host(value), cut=cut)
 
     def _computed(self, rank: int, node: Node, inputs: tuple[int | None, ...], value: Any, line: str | None) -> Mark:
         """Return the mark of a node."""
         params = tuple(map(_on_host, node.params))
         path, calls = self._path(node.scope)
-        shape, dtype, value = node.shape, str(node.dtype), _on_host(value)
+        shape, dtype, value = node.shape, _name_of(node.dtype), _on_host(value)
         return Mark(
             rank, node.name, False, node.label, path, shape, dtype, inputs, params, value, line=line, calls=calls
         )
@@ -488,6 +499,10 @@ def _last(pulls: Iterable[Pull]) -> list[Pull]:
             last = []
         last.append(pull)
     return last
+
+
+_name_of = cache(str)
+"""The name of a dtype, which takes NumPy longer to find out than anything else here."""
 
 
 def _on_host(value: Any) -> Any:
