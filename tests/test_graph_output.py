@@ -213,6 +213,13 @@ def test_a_picture_goes_on_to_what_people_know_of_the_package_graphviz(graphviz:
     assert set(picture._repr_mimebundle_(["image/png"])) == {"image/png", "text/plain"}
 
 
+def test_other_formats_are_made_by_the_program_dot(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / "dot").write_text(f"#!{sys.executable}\nimport sys; sys.stdin.read(); print(*sys.argv[1:])")
+    (tmp_path / "dot").chmod(0o700)
+    assert draw(square()).pipe("jpeg", encoding="utf-8").split() == ["-Kdot", "-Tjpeg"]
+
+
 # In a notebook
 
 
@@ -383,6 +390,21 @@ def test_a_page_has_the_numbers_the_equations_and_the_lines_of_the_program(tmp_p
     assert [share["rows"] for _, share in last["shares"]] == [[["3"]], [["−2"]]]
 
 
+def test_equations_name_folded_scopes_and_what_no_formula_is_known_of(tmp_path: Path, graphviz: None) -> None:
+    halved = tg.unary("halved", lambda x: x / 2, lambda g: g / 2)
+    x = tg.asarray([1.0, 2.0], requires_grad=True).named("x")
+    with tg.Tape() as tape:
+        with tg.scope("inner"):
+            y = tg.exp(tg.exp(x))
+        (halved(y) + x).sum().named("L").backward()
+    draw(tape, tmp_path / "y.html", fold=("inner",), level="op")
+    steps = story(tmp_path / "y.html")["steps"]
+    assert ["".join(line) for step in steps for line in step.get("equations", [])] == [
+        "[inner] reads x", "v₃ = halved([inner])", "v₄ = v₃ + x", "L = Σ(v₄)", "∂L = 1", "∂v₄ += ∂L", "∂v₃ += ∂v₄",
+        "∂x += ∂v₄", "∂[inner] += ∂v₃ · dv₃/d[inner]", "∂x += ∂[inner] · d[inner]/dx",
+    ]  # fmt: skip
+
+
 def test_a_page_of_what_was_not_differentiated_goes_forward_only(tmp_path: Path, graphviz: None) -> None:
     draw(lstm(), tmp_path / "y.html")
     assert {step["phase"] for step in story(tmp_path / "y.html")["steps"]} == {"start", "forward"}
@@ -392,13 +414,14 @@ def test_a_page_of_what_was_not_differentiated_goes_forward_only(tmp_path: Path,
 def test_large_arrays_are_cut_and_odd_numbers_are_texts(tmp_path: Path, graphviz: None) -> None:
     x = tg.asarray([[float("nan"), float("inf"), -1.5], [1e-9, 0.0, 12345.0]], requires_grad=True).named("x")
     with tg.Tape() as tape:
-        tg.concat([tg.reshape(x, (6,))] * 20).named("y")
+        tg.concat([tg.reshape(x, (6,))] * 20).named("y").reshape(60, 2).named("z")
         tg.zeros((0, 3)) + x[:0]
     draw(tape, tmp_path / "y.html")
     marks = {"".join(mark["name"]): mark["value"] for mark in story(tmp_path / "y.html")["marks"].values()}
     assert marks["x"] == {"size": "2×3", "rows": [["nan", "inf", "−1.5"], ["1e−09", "0", "1.234e+04"]]}
     assert marks["y"]["size"] == "120"
     assert marks["y"]["rows"][0][-1] == "…"
+    assert marks["z"]["rows"][7:] == [["−1.5", "1e−09"], ["…", "…"]]
     assert {"size": "0×3", "rows": []} in marks.values()
 
 

@@ -52,9 +52,11 @@ class Equations:
         self.graph = graph
 
     def called(self, mark: Mark) -> str:
-        """Return what a mark is called: its name, or else its number on the tape."""
+        """Return what a mark is called: its name, or that of the scope that it is, or else its number on the tape."""
         if mark.is_number:
             return marks.number(mark.value)
+        if mark.folded is not None:
+            return f"[{clean(mark.folded)}]"
         known = marks.name(self.graph, mark) or (marks.stored_text(self.graph, mark) if mark.stored else None)
         return clean(known) if known else marks.subscripted("v", self._numbers.get(mark.id, mark.id))
 
@@ -71,8 +73,10 @@ class Equations:
         """Return how a mark is computed."""
         if mark.equation is not None:
             return clean(mark.equation.partition("\n")[0])
-        if mark.folded is not None or mark.parts:
-            made = f"{clean(mark.folded or mark.op)}({', '.join(self._operands(mark))})"
+        if mark.folded is not None:
+            return " reads ".join(filter(None, [self.called(mark), ", ".join(self._operands(mark))]))
+        if mark.parts:
+            made = f"{clean(mark.op)}({', '.join(self._operands(mark))})"
         else:
             made = clean(formulas.op(mark, self._operands(mark)))
         return f"{self.called(mark)} = {made}"

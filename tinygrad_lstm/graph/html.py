@@ -62,9 +62,7 @@ BACK = "Each argument gets the gradient times the local derivative; what comes f
 def page(layout: Layout, theme: Theme) -> str:
     """Return a picture as a page."""
     title = clean(layout.title).strip() or "A computation"
-    text = re.sub(
-        r'(?<= ID="[vg]_n)(\d+")', r'\1 HREF="#"', layout.text
-    )  # Graphviz 2.43 marks links alone
+    text = re.sub(r'(?<= ID="[vg]_n)(\d+")', r'\1 HREF="#"', layout.text)  # Graphviz 2.43 marks links alone
     svg = inlined(drawn(text, "svg").decode(), theme, f"{title}, {described(layout.graph)}")
     shown = {int(id) for id in re.findall(r'\bid="n(\d+)', svg)}
     story = json.dumps(_Story(layout.graph, shown).facts()).replace("<", r"\u003c")
@@ -101,7 +99,7 @@ PAGE = """<!doctype html>
 <button id="next" aria-label="step on">▶</button>
 <button id="play">play</button>
 <button id="turn" hidden>backward</button>
-<button id="fit" hidden>whole</button>
+<button id="fit" hidden>fit</button>
 </nav>
 <input id="place" type="range" min="0" value="0" aria-label="step">
 <nav id="times" aria-label="time steps"></nav>
@@ -137,7 +135,7 @@ class _Story:
     def facts(self) -> Facts:
         """Return all that the page needs to know."""
         steps = [*self._forward(), *self._backward()]
-        times = dict.fromkeys(step_of(mark.scope) for mark in self.computed)
+        times = dict.fromkeys(map(_time, self.computed))
         return {
             "marks": {mark.id: self._mark(mark) for mark in self.marks},
             "steps": steps,
@@ -151,7 +149,7 @@ class _Story:
         return {
             "name": _mathematics(self.equations.called(mark)),
             "stored": mark.stored,
-            "time": step_of(mark.scope),
+            "time": _time(mark),
             "facts": clean(" · ".join(filter(None, facts[mark.stored and not mark.note :]))),
             "letters": [_mathematics(clean(line)) for line in (mark.equation or "").split("\n")[1:]],
             "line": _line(mark),
@@ -167,7 +165,7 @@ class _Story:
             "numbers": [mark.id for mark in self.marks if mark.stored],
         }
         for mark in self.computed:
-            label = mark.label if step_of(mark.scope) is not None else None
+            label = mark.label if _time(mark) is not None else None
             yield {
                 "phase": "forward",
                 "mark": mark.id,
@@ -214,8 +212,14 @@ class _Story:
         for source in self._shown(mark.sources):
             arrays = self.graph.contributions(source, mark.id)
             if arrays:
-                alike = all(array.shape == self.graph[source].shape for array in arrays)
-                yield source, sum(arrays[1:], arrays[0]) if alike else None
+                one = len(arrays) == 1 or self.graph[source].folded is None  # a scope sends out several tensors
+                one = one and all(array.shape == self.graph[source].shape for array in arrays)
+                yield source, sum(arrays[1:], arrays[0]) if one else None
+
+
+def _time(mark: Mark) -> int | None:
+    """Return the time step that a mark is in, or is."""
+    return step_of((*mark.scope, mark.folded or ""))
 
 
 def _line(mark: Mark) -> str:
@@ -234,11 +238,9 @@ def _mathematics(line: str) -> list[str]:
 
 
 def _table(value: Any) -> Facts | None:
-    """Return a number or an array on the host as rows of texts, with its size; the first of them if there are many."""
+    """Return an array on the host as rows of texts, with its size; the first of them if there are many."""
     if value is None:
         return None
-    if not hasattr(value, "shape"):
-        return {"size": "", "rows": [[_number(value)]]}
     if value.size == 0:
         return {"size": marks.size(value.shape), "rows": []}
     matrix = value.reshape(-1, value.shape[-1] if value.ndim else 1)
@@ -252,4 +254,4 @@ def _table(value: Any) -> Facts | None:
 
 def _number(value: Any) -> str:
     """Return a number as it stands in a table."""
-    return (f"{value:.4g}" if isinstance(value, float) else str(value)).replace("-", "−")
+    return (f"{value or 0.0:.4g}" if isinstance(value, float) else str(value)).replace("-", "−")  # there is no −0

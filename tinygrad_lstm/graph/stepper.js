@@ -167,7 +167,7 @@ $("next").onclick = () => show(place + 1);
 $("play").onclick = play;
 $("turn").onclick = () => show(isBack(steps[place]) ? 0 : turn);
 $("turn").hidden = turn < 0;
-$("fit").onclick = () => fit($("fit").textContent === "whole");
+$("fit").onclick = () => fit($("fit").textContent === "fit");
 $("place").max = steps.length - 1;
 $("place").oninput = event => show(Number(event.target.value));
 if (times.length > 1)
@@ -203,7 +203,7 @@ addEventListener("hashchange", () => show(parseInt(location.hash.slice(1))));
 const width = picture.viewBox.baseVal.width * 4 / 3;  // points to pixels
 function fit(all) {
   picture.style.width = `clamp(${all ? 0 : Math.round(width * 0.62)}px, 100%, ${Math.round(width * 1.25)}px)`;
-  $("fit").textContent = all ? "large" : "whole";
+  $("fit").textContent = all ? "large" : "fit";
 }
 fit(false);
 $("fit").hidden = figure.scrollWidth <= figure.clientWidth;
