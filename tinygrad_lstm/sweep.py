@@ -137,7 +137,20 @@ def sweep(
     RuntimeError
         If a node was swept before, or if a leaf was changed after its use.
     """
-    targets = None if wrt is None else frozenset(wrt)
+    state.sweeps += 1
+    try:
+        return _carry(roots, arrive, None if wrt is None else frozenset(wrt), retain_graph)
+    finally:
+        state.sweeps -= 1
+
+
+def _carry(
+    roots: Iterable[tuple[Node | Leaf, Any]],
+    arrive: Callable[[Any, Any, bool], None],
+    targets: frozenset[Node | Leaf] | None,
+    retain_graph: bool,
+) -> Reach:
+    """Carry cotangents as `sweep` says, to the targets or, if there are none, to the leaves."""
     oldest = 0 if targets is None else min((node.seq for node in targets), default=0)
     inbox = _Inbox()
     deliver, watchers, length, last = inbox.deliver, state.watchers, 0, None

@@ -48,9 +48,10 @@ tick: Callable[[], int] = itertools.count(1).__next__
 
 
 class _State(threading.local):
-    """What belongs to one thread: whether it records, in which scope, and who watches."""
+    """What belongs to one thread: whether it records, in which scope, how many sweeps are on, and who watches."""
 
     recording: bool = True
+    sweeps: int = 0
     scope: Scope = None
     watchers: tuple[Watcher, ...] = ()
 
@@ -142,19 +143,6 @@ def users_line() -> str:
     file, number = frame.f_code.co_filename, frame.f_lineno
     text = linecache.getline(file, number).strip()
     return f"{file}:{number}" + (f": {text}" if text else "")
-
-
-SWEEP = os.path.join(PACKAGE, "sweep.py")
-
-
-def _is_swept() -> bool:
-    """Tell whether what is being run is a sweep: what is computed there and recorded is a derivative."""
-    frame: Any = sys._getframe(1)
-    while frame is not None:
-        if frame.f_code.co_filename == SWEEP:
-            return True
-        frame = frame.f_back
-    return False
 
 
 class _Context(contextlib.AbstractContextManager[None]):
@@ -377,7 +365,7 @@ class Tape(Watcher):
             for x in operands:
                 if x.node is not None and (type(x.node) is Leaf or x.node.seq < start):
                     self.given.setdefault(x.node, x.value)
-            self.entries.append(Entry(node, tuple(inputs), value, users_line(), _is_swept()))
+            self.entries.append(Entry(node, tuple(inputs), value, users_line(), state.sweeps > 0))
 
     def pulled(self, node: Node, cotangent: Any, contributions: Sequence[Any]) -> None:
         """Keep what a sweep has brought to a node and made of it."""
