@@ -235,6 +235,13 @@ def test_a_tape_and_a_tensor_with_a_history_show_themselves(graphviz: None) -> N
         assert set(thing._repr_mimebundle_(exclude=["image/svg+xml"])) == {"text/plain"}
 
 
+def test_what_is_small_shows_its_numbers_in_a_notebook(graphviz: None) -> None:
+    small, large = expression()._repr_mimebundle_(), lstm(3)._repr_mimebundle_()
+    assert "−6.00" in small["image/svg+xml"]
+    assert "∂L/∂this" in small["image/svg+xml"]
+    assert "−1" not in large["image/svg+xml"]
+
+
 def test_what_has_no_history_is_a_text() -> None:
     leaf = tg.asarray([1.0], requires_grad=True)
     for tensor in (tg.ones((2,)), leaf):

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from .html import page
-from .ir import Drawable
-from .layout import Layout, laid_out
+from .ir import Drawable, read
+from .layout import laid_out
 from .render import DRAWN, RenderError
 from .svg import described
 from .view import Options, View
@@ -17,7 +17,7 @@ from .view import Options, View
 if TYPE_CHECKING:
     from .source import Picture
 
-__all__ = ["FORMATS", "draw"]
+__all__ = ["FORMATS", "draw", "numbers"]
 
 FORMATS = (*DRAWN, "dot", "html")
 
@@ -75,13 +75,18 @@ def draw(thing: Drawable, *files: str | os.PathLike[str], **options: Unpack[Opti
         description=described(layout.graph),
     )
     for path in paths:
-        _write(path, picture, lambda: _page(thing, layout, options))
+        _write(path, picture, lambda: _page(thing, options))
     return picture
 
 
-def _page(thing: Drawable, layout: Layout, options: Options) -> str:
+def numbers(thing: Drawable) -> Options:
+    """Return the options that show the values that are known, and the gradients if there are any."""
+    return {"values": True, "grads": any(mark.grad is not None for mark in read(thing))}
+
+
+def _page(thing: Drawable, options: Options) -> str:
     """Return the page of a picture, which shows values and gradients unless it is told not to."""
-    shown: Options = {"values": True, "grads": any(mark.grad is not None for mark in layout.graph)}
+    shown = numbers(thing)
     shown.update(options)
     view = View(**shown)
     return page(laid_out(thing, view), view.theme)

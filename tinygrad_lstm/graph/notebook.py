@@ -7,8 +7,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..tape import Node, Tape
-from .files import draw
+from .files import draw, numbers
 from .ir import Drawable
+from .layout import FEW
+from .view import Options
 
 __all__ = ["bundle", "some_lines"]
 
@@ -26,12 +28,15 @@ def bundle(
 ) -> dict[str, Any]:
     """Return a tape or a tensor as a notebook shows it, by media type: its picture in both themes, and a text.
 
-    What cannot be drawn, and what would take long, is a text alone.
+    What cannot be drawn, and what would take long, is a text alone; what is small has its numbers.
     """
     wanted = SVG not in (exclude or ()) and (include is None or SVG in include)
-    if not wanted or _in_terminal() or not 0 < _count(thing) <= MOST:
+    count = _count(thing)
+    if not wanted or _in_terminal() or not 0 < count <= MOST:
         return {"text/plain": text}
-    return {**draw(thing, theme="auto")._repr_mimebundle_([SVG]), "text/plain": text}
+    options: Options = numbers(thing) if count <= FEW else {}
+    options["theme"] = "auto"
+    return {**draw(thing, **options)._repr_mimebundle_([SVG]), "text/plain": text}
 
 
 def some_lines(text: str) -> str:
