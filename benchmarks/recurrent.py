@@ -11,6 +11,7 @@ matrix products alone take, in NumPy. A ratio is to PyTorch's time.
 from __future__ import annotations
 
 import importlib.util
+import os
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,12 @@ def ours(kind: str, weights: Arrays, x: np.ndarray[Any, Any]) -> Program:
         tg.mean(tg.square(output)).backward()
 
     return step, lambda: {name: p.grad.numpy() for name, p in layer.named_parameters()}
+
+
+def ours_in_numpy(kind: str, weights: Arrays, x: np.ndarray[Any, Any]) -> Program:
+    """Return the same with the kernels in plain NumPy, in a process that has not yet chosen any."""
+    os.environ["TINYGRAD_LSTM_KERNELS"] = "numpy"
+    return ours(kind, weights, x)
 
 
 def torchs(kind: str, weights: Arrays, x: np.ndarray[Any, Any]) -> Program:
@@ -132,7 +139,7 @@ def main() -> None:
     print(f"{'layer, T, B, I, H':<28} {in_turn.HEADER}")
     for kind in GATES:
         for size in SIZES:
-            programs = {"PyTorch": torchs, "ours": ours, "products": products}
+            programs = {"PyTorch": torchs, "ours": ours, "ours in NumPy": ours_in_numpy, "products": products}
             if kind == "LSTM" and has_jax:
                 programs["JAX"] = jaxs
             with in_turn.programs(programs, *work(kind, size)) as lines:

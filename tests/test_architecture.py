@@ -84,5 +84,5 @@ def test_the_tape_and_its_sweep_need_the_standard_library_alone(name: str) -> No
 def test_importing_the_package_loads_no_tool_that_only_some_programs_need() -> None:
     program = "import sys, tinygrad_lstm; print(*{name.split('.')[0] for name in sys.modules})"
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    heavy = {"graphviz", "pygraphviz", "safetensors", "tqdm", "argparse", "torch", "matplotlib", "pydoc_data"}
+    heavy = {"graphviz", "pygraphviz", "safetensors", "tqdm", "argparse", "torch", "matplotlib", "pydoc_data", "numba"}
     assert not heavy & set(run.stdout.split())

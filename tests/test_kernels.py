@@ -110,6 +110,17 @@ def test_some_results_and_some_gradients(kind: str) -> None:
 
 
 @every_kind
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_states_and_their_gradients_in_any_order_of_memory(kind: str, dtype: str) -> None:
+    layer, x, state = made(kind, dtype)
+    wanted = tg.grad(total(results(layer, x, state)), [x, *state])
+    turned = tuple(tg.asarray(np.asfortranarray(part.detach().numpy()), requires_grad=True) for part in state)
+    found = tg.grad(total(results(layer, x, turned)), [x, *turned])
+    for ours, theirs in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-5, atol=1e-6)
+
+
+@every_kind
 def test_where_nothing_is_recorded_nothing_is_kept(kind: str) -> None:
     layer, x, state = made(kind)
     wanted = results(layer, x, state)

@@ -8,21 +8,22 @@ import os
 import platform
 import shutil
 
-from .. import __version__, backend
+from .. import __version__, backend, kernels
 
 __all__ = ["info"]
 
-PACKAGES = ("numpy", "safetensors", "tqdm", "graphviz", "pygraphviz", "cupy-cuda12x", "cupy-cuda13x", "torch")
+PACKAGES = ("numpy", "safetensors", "tqdm", "graphviz", "pygraphviz", "cupy-cuda12x", "cupy-cuda13x", "torch", "numba")
 
 
 def info(arguments: argparse.Namespace) -> None:
-    """Show the backend, the device, the array library, the renderer and all versions."""
+    """Show the backend, the device, the array library, the kernels, the renderer and all versions."""
     rows = {
         "package": f"tinygrad_lstm {__version__}",
         "python": f"{platform.python_version()} on {platform.system()} {platform.machine()}",
         "backend": f"{backend.name} ({_asked()})",
         "device": backend.device_name(),
         "arrays": backend.library(),
+        "kernels": kernels.in_use(),
         "renderer": _renderer(),
         "packages": ", ".join(f"{name} {version}" for name in PACKAGES if (version := _version(name))),
         "missing": ", ".join(name for name in PACKAGES if not _version(name)) or "nothing",

@@ -6,7 +6,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..backend import Array, xp
-from .shared import Kept, Kernel, Within, before, derivative_of_recurrence, derivatives_of_shares, hold, let_go, shares
+from .shared import (
+    Kept,
+    Kernel,
+    Within,
+    before,
+    begin,
+    derivative_of_recurrence,
+    derivatives_of_shares,
+    hold,
+    let_go,
+    shares,
+)
 
 __all__ = ["GRU"]
 
@@ -55,7 +66,7 @@ def backward(
     x, (h_0,), (W_ih, W_hh, b_ih, b_hh), times, within, (ys, hs, candidates) = kept
     B, H = h_0.shape
     d_xs, d_hs = xp.empty_like(ys), xp.empty_like(ys)  # of the input's and of the state's share
-    d_h = xp.zeros_like(h_0) if d_last[0] is None else xp.array(d_last[0])
+    d_h = begin(d_last[0], h_0)
     u, carried = xp.empty((B, H), x.dtype), xp.empty((B, H), x.dtype)
     for t in reversed(times):
         r, z, n = (ys[t][:, k * H : (k + 1) * H] for k in range(3))

@@ -9,7 +9,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..backend import Array, xp
-from .shared import Kept, Kernel, Within, before, derivative_of_recurrence, derivatives_of_shares, hold, let_go, shares
+from .shared import (
+    Kept,
+    Kernel,
+    Within,
+    before,
+    begin,
+    derivative_of_recurrence,
+    derivatives_of_shares,
+    hold,
+    let_go,
+    shares,
+)
 
 __all__ = ["LSTM"]
 
@@ -60,7 +71,7 @@ def backward(
     x, (h_0, c_0), (W_ih, W_hh, b, W_hr), times, within, (ys, hs, cs, shown) = kept
     B, H = c_0.shape
     d_zs, one_less = xp.empty_like(ys), xp.empty((B, 4 * H), x.dtype)
-    d_h, d_c = (xp.zeros_like(old) if d is None else xp.array(d) for d, old in zip(d_last, (h_0, c_0), strict=True))
+    d_h, d_c = begin(d_last[0], h_0), begin(d_last[1], c_0)
     u, d_W_hr = xp.empty((B, H), x.dtype), None if W_hr is None else xp.zeros_like(W_hr)
     for t in reversed(times):
         y, d_z, d_raw = ys[t], d_zs[t], d_h

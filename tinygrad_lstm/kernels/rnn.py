@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from ..backend import Array, xp
-from .shared import Kept, Kernel, Within, derivative_of_recurrence, derivatives_of_shares, hold, let_go, shares
+from .shared import Kept, Kernel, Within, begin, derivative_of_recurrence, derivatives_of_shares, hold, let_go, shares
 
 __all__ = ["RNN"]
 
@@ -21,7 +21,7 @@ def forward(
     """Return the outputs (T, B, H), the last state, and what `backward` needs."""
     W_ih, W_hh, b = weights
     hs = shares(x, W_ih.T, b)
-    W, from_h = xp.ascontiguousarray(W_hh.T), xp.empty_like(state[0])
+    W, from_h = xp.ascontiguousarray(W_hh.T), xp.empty(state[0].shape, x.dtype)
     (h,) = state
     for t in times:
         h_t = hs[t]
@@ -41,7 +41,7 @@ def backward(
     """Return the derivatives of the input, the state before, and the weights."""
     x, (h_0,), (W_ih, W_hh, b), times, within, (hs,) = kept
     d_zs = xp.empty_like(hs)
-    d_h = xp.zeros_like(h_0) if d_last[0] is None else xp.array(d_last[0])
+    d_h = begin(d_last[0], h_0)
     for t in reversed(times):
         d_z = d_zs[t]
         if d_outputs is not None:

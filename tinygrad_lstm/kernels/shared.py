@@ -12,6 +12,7 @@ __all__ = [
     "Kernel",
     "Within",
     "before",
+    "begin",
     "derivative_of_recurrence",
     "derivatives_of_shares",
     "hold",
@@ -56,6 +57,11 @@ def derivatives_of_shares(d_z: Array, x: Array, weight: Array, needs_x: bool) ->
     flat = d_z.reshape(-1, d_z.shape[2])
     d_x = xp.matmul(flat, weight).reshape(x.shape) if needs_x else None
     return d_x, xp.matmul(flat.T, x.reshape(-1, x.shape[2]))
+
+
+def begin(d: Array | None, state: Array) -> Array:
+    """Return the derivative of a last state to go on with, in one piece and in memory of its own; zeros for None."""
+    return xp.zeros(state.shape, state.dtype) if d is None else xp.array(d, dtype=state.dtype, order="C")
 
 
 def before(t: int, times: range, states: Array, first: Array) -> Array:

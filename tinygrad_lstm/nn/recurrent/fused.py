@@ -13,7 +13,7 @@ from typing import Any
 
 from ... import backend
 from ...autodiff.joint import parts_of, pulled_through
-from ...kernels import Kernel
+from ...kernels import Kernel, fastest
 from ...ops import positive
 from ...primitive import Primitive
 from ...tape import Node, _Context, enable_grad
@@ -86,7 +86,7 @@ def fused(
     Parameters
     ----------
     kernel
-        One of `kernels`.
+        One of `kernels`, in whose place its compiled twin computes where there is one.
     tensors
         The input, the parts of the state, and the weights in the kernel's order, None for one that there is not.
     parts
@@ -100,7 +100,9 @@ def fused(
     """
     arrays = [None if x is None else x.data for x in tensors]
     within = None if padding.within is None else padding.within.data
-    outputs, last, kept = kernel.forward(arrays[0], tuple(arrays[1 : 1 + parts]), arrays[1 + parts :], times, within)
+    x, state, weights = arrays[0], tuple(arrays[1 : 1 + parts]), arrays[1 + parts :]
+    kernel = fastest(kernel, x, state, weights)
+    outputs, last, kept = kernel.forward(x, state, weights, times, within)
     seen = kernel.seen(kept) if record else {}
     shown = [part if within is None else part * within for part in seen.values()]
     results = [wrap(y, None) for y in (outputs, *last, *shown)]

@@ -1,0 +1,65 @@
+"""Which kernel computes: the compiled one where there is one and Numba is installed, else the one in plain NumPy."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from ..backend import Array, name
+from .gru import GRU
+from .lstm import LSTM
+from .rnn import RNN
+from .shared import Kernel
+
+__all__ = ["VARIABLE", "fastest", "in_use"]
+
+VARIABLE = "TINYGRAD_LSTM_KERNELS"
+CHOICES = ("auto", "numpy")
+PROJECTION = 3
+"""The place of the LSTM's weight that the compiled kernel does not have."""
+
+
+def fastest(kernel: Kernel, x: Array, state: Sequence[Array], weights: Sequence[Any]) -> Kernel:
+    """Return the fastest kernel that computes the same of such an input, state and weights."""
+    if x.dtype != "float32" or x.size == 0 or any(part.dtype != x.dtype for part in state):
+        return kernel
+    if kernel is LSTM and weights[PROJECTION] is not None:
+        return kernel
+    return _compiled().get(kernel, kernel)
+
+
+def in_use() -> str:
+    """Tell, for people, which kernels compute."""
+    if name != "numpy":
+        return "none: each step is computed by itself"
+    if _asked() == "numpy":
+        return f"NumPy's, as {VARIABLE} says"
+    if importlib.util.find_spec("numba") is None:
+        return "NumPy's: install tinygrad-lstm[fast] for compiled ones"
+    try:
+        from .compiled.caching import folder
+    except ImportError as error:
+        return f"NumPy's: Numba cannot be imported ({error})"
+    return f"compiled at first use, and kept in {folder()}"
+
+
+def _asked() -> str:
+    asked = os.environ.get(VARIABLE) or "auto"
+    if asked not in CHOICES:
+        raise ValueError(f"{VARIABLE}={asked} is no choice of kernels: set it to one of {', '.join(CHOICES)}.")
+    return asked
+
+
+@cache
+def _compiled() -> dict[Kernel, Kernel]:
+    """Return the compiled twin of each kernel; none if they are switched off or there is no Numba."""
+    if _asked() == "numpy" or importlib.util.find_spec("numba") is None:
+        return {}
+    try:
+        from . import compiled
+    except ImportError:  # Numba, for its part, may not go with this NumPy
+        return {}
+    return {LSTM: compiled.LSTM, GRU: compiled.GRU, **{RNN[name]: compiled.RNN[name] for name in RNN}}

@@ -1,0 +1,56 @@
+"""Functions compiled at first use, and what was compiled kept on disk.
+
+Numba's own rule looks at the date of one file; here functions of several files are compiled into one. So what is kept
+lies in a folder named after the text of all of them: under ``NUMBA_CACHE_DIR`` if that is set, else where the user's
+caches are. The package itself may be read-only, and where nothing can be written, each process compiles anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+
+__all__ = ["compiled", "folder"]
+
+
+def folder() -> Path:
+    """Return where compiled functions are kept."""
+    digest = hashlib.sha256()
+    for file in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(file.read_bytes())
+    return _caches() / f"tinygrad_lstm-{digest.hexdigest()[:16]}"
+
+
+def _caches() -> Path:
+    if os.environ.get("NUMBA_CACHE_DIR"):
+        return Path(os.environ["NUMBA_CACHE_DIR"])
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """Compile a function when it is first called; it runs without Python's lock and keeps to IEEE's rules.
+
+    One thing is let go: a product and a sum may be rounded once, together.
+    """
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
+    outer = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = _FOLDER
+    try:
+        return numba.njit(function, cache=True, **options)
+    except (RuntimeError, OSError):  # nowhere to write
+        return numba.njit(function, **options)
+    finally:
+        numba.config.CACHE_DIR = outer
+
+
+_FOLDER = str(folder())
