@@ -48,7 +48,7 @@ def check(graph: Graph, folded: Graph) -> None:
         assert met.issuperset(mark.sources)
         met.add(mark.id)
         if mark.folded is None and not mark.times:
-            assert len(mark.inputs) == len(graph[mark.id].inputs)
+            assert mark.inputs == tuple(owner[i] for i in graph[mark.id].inputs)
             assert not mark.parts
 
 
@@ -61,20 +61,23 @@ def test_folding_keeps_exactly_the_edges_between_what_is_left(drawn: tuple[Graph
         assert {groups[part].path for part in mark.parts if part in groups} <= {(mark.folded,)}
 
 
+def ends_in(path: tuple[str, ...], ends: list[str]) -> bool:
+    return any(f"/{'/'.join(path)}".endswith(f"/{end}") for end in ends)
+
+
 @given(graphs(), st.sampled_from(["op", "cell", "module"]), st.data())
-def test_what_is_chosen_is_folded(graph: Graph, level: str, data: st.DataObject) -> None:
-    paths = sorted({mark.scope[:d] for mark in graph for d in range(1, len(mark.scope) + 1)})
-    ends = st.lists(st.sampled_from(["/".join(path) for path in paths]), max_size=2) if paths else st.just([])
-    fold_, unfold = data.draw(ends), data.draw(ends)
-    groups = chosen(graph, level, fold_, unfold)
+def test_what_is_asked_for_is_folded_and_what_is_not_stays_open(graph: Graph, level: str, data: st.DataObject) -> None:
+    paths = {mark.scope[:depth] for mark in graph for depth in range(1, len(mark.scope) + 1)}
+    some = st.lists(st.sampled_from(sorted("/".join(path) for path in paths)), max_size=2) if paths else st.just([])
+    asked, refused = data.draw(some), data.draw(some)
+    open_paths = {path[:depth] for path in paths if ends_in(path, refused) for depth in range(1, len(path) + 1)}
+    groups = chosen(graph, level, asked, refused)
     check(graph, fold(graph, groups))
-    for group in groups.values():
-        assert not any(f"/{'/'.join(group.path)}".endswith(f"/{end}") for end in unfold)
-    left = [mark for mark in graph if mark.id not in groups]
-    for mark in left:
-        whole = ["/".join(mark.scope[:d]) for d in range(1, len(mark.scope) + 1)]
-        for end in fold_:
-            assert not any(f"/{path}".endswith(f"/{end}") and not any(f"/{w}".endswith(f"/{u}") for w in whole for u in unfold) for path in whole)
+    assert not {group.path for group in groups.values()} & open_paths
+    for mark in graph:
+        if mark.id not in groups and not mark.stored:
+            around = [mark.scope[:depth] for depth in range(1, len(mark.scope) + 1)]
+            assert not [path for path in around if ends_in(path, asked) and path not in open_paths]
 
 
 @given(graphs(), st.integers(1, 8))

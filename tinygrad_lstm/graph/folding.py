@@ -20,7 +20,7 @@ from .recurrence import step_of
 from .simplify import weights
 from .view import Level
 
-__all__ = ["Group", "Groups", "Path", "chosen", "counted", "fold", "opened", "visible", "within"]
+__all__ = ["Group", "Groups", "Path", "chosen", "counted", "fold", "in_order", "once", "opened", "visible", "within"]
 
 FIRST = 2
 """So many steps of a long recurrence are shown at its beginning, and as many at its end."""
@@ -74,7 +74,27 @@ def chosen(graph: Graph, level: Level, fold: Sequence[str] = (), unfold: Sequenc
         by_level = (level == "cell" and step_of(path[-1:]) is not None) or (level == "module" and len(path) > root)
         return by_level or path in folded_paths
 
-    return _grouped(graph, is_folded)
+    groups = _grouped(graph, is_folded)
+    return _one_for_each_module(graph, groups) if level == "module" else groups
+
+
+def _one_for_each_module(graph: Graph, groups: Groups) -> Groups:
+    """Return the groups with those joined that are many calls of one module: of one name and one set of weights."""
+    weights_of: dict[Group, set[int]] = {}
+    for mark in graph:
+        if mark.id in groups:
+            leaves = {i for i in mark.sources if graph[i].is_parameter}
+            weights_of.setdefault(groups[mark.id], set()).update(leaves)
+    calls: dict[tuple[Path, frozenset[int]], list[Group]] = {}
+    for group, leaves in weights_of.items():
+        calls.setdefault((group.path, frozenset(leaves)), []).append(group)
+    joined = {
+        group: same[0]._replace(times=len(same))
+        for (_, leaves), same in calls.items()
+        for group in same
+        if leaves and len(same) > FEW
+    }
+    return {id: joined.get(group, group) for id, group in groups.items()}
 
 
 def opened(graph: Graph, unfold: Sequence[str]) -> set[Path]:
@@ -274,13 +294,30 @@ def fold(graph: Graph, groups: Groups) -> Graph:
         mark = shown[image]
         if isinstance(image, Group):
             mark = _folded(image, mark, inside, ids)
-            mark = replace(mark, note=counted(tape, mark.parts, learned))
+            computed = [part for part in inside if not part.stored]
+            note = computed[0].note if len(computed) == 1 else ""
+            mark = replace(mark, note=note or counted(tape, mark.parts, learned))
         elif len(inside) > 1:
             mark = replace(mark, parts=tuple(part.id for part in inside), times=len(inside))
         else:
             mark = replace(mark, inputs=tuple(None if i is None else ids[i] for i in mark.inputs))
         marks.append(mark)
-    return Graph(tuple(_in_order(marks)))
+    return Graph(tuple(in_order(marks)))
+
+
+def once(graph: Graph) -> Graph:
+    """Return the graph with one line from what is folded to each of its users, however many tensors it gives them."""
+    marks = []
+    for mark in graph:
+        seen: set[int] = set()
+        read = []
+        for i in mark.inputs:
+            if i is None or i not in seen or graph[i].folded is None:
+                read.append(i)
+            if i is not None:
+                seen.add(i)
+        marks.append(mark if len(read) == len(mark.inputs) else replace(mark, inputs=tuple(read)))
+    return Graph(tuple(marks))
 
 
 def _images(graph: Graph, groups: Groups, learned: set[int]) -> dict[int, Hashable]:
@@ -291,7 +328,7 @@ def _images(graph: Graph, groups: Groups, learned: set[int]) -> dict[int, Hashab
         readers = {images[user.id] for user in graph.uses[mark.id]} if mark.stored else set()
         reader = readers.pop() if len(readers) == 1 else None
         if isinstance(reader, Group):
-            if mark.id in learned or mark.is_number:
+            if mark.id in learned or mark.is_number or _is_fresh(mark):
                 images[mark.id] = reader
             else:
                 alike.setdefault((reader, mark.label, mark.shape, mark.op), []).append(mark.id)
@@ -299,6 +336,11 @@ def _images(graph: Graph, groups: Groups, learned: set[int]) -> dict[int, Hashab
         if len(ids) > FEW or (len(ids) > 1 and graph[ids[0]].label):
             images |= dict.fromkeys(ids, key)
     return images
+
+
+def _is_fresh(mark: Mark) -> bool:
+    """Tell whether this is a state of zeros, with which a layer begins by itself."""
+    return mark.op == "constant" and mark.label in ("c", "h") and mark.value is not None and not mark.value.any()
 
 
 def _left(graph: Graph, groups: Groups, learned: set[int]) -> int:
@@ -325,17 +367,29 @@ def _folded(group: Group, output: Mark, inside: Sequence[Mark], ids: Mapping[int
     )  # fmt: skip
 
 
-def counted(tape: Graph, parts: Iterable[int], learned: Collection[int]) -> str:
-    """Return how many ops and parameters there are among marks of the tape, in words."""
+def counted(tape: Graph, parts: Iterable[int], learned: Collection[int], more: Iterable[int] = ()) -> str:
+    """Return how many ops and parameters there are among marks of the tape, in words.
+
+    Parameters
+    ----------
+    tape
+        Where nothing is folded.
+    parts
+        The marks; the parameters that they read count with them.
+    learned
+        The weights on the tape.
+    more
+        Parameters that count too.
+    """
     inside = [tape[part] for part in parts]
-    read = {id for mark in inside for id in (mark.id, *mark.sources)}
+    read = {id for mark in inside for id in (mark.id, *mark.sources)}.union(more)
     size = sum(math.prod(tape[id].shape) for id in read if tape[id].is_parameter and id in learned)
     ops = [mark.op for mark in inside if not mark.stored]
     told = [ops[0] if len(ops) == 1 else f"{len(ops):,} ops"] if ops else []
     return ", ".join([*told, f"{size:,} parameter{'s' if size > 1 else ''}"] if size else told)
 
 
-def _in_order(marks: Sequence[Mark]) -> Iterator[Mark]:
+def in_order(marks: Sequence[Mark]) -> Iterator[Mark]:
     """Give marks in an order in which they can be computed, that of the tape where it is one."""
     place = {mark.id: min(mark.parts, default=mark.id) for mark in marks}
     by_id = {mark.id: mark for mark in marks}
@@ -376,7 +430,8 @@ def _untangled(graph: Graph, groups: Groups) -> Groups:
         if not mark.stored and group != last:
             part, last = part + 1, group
         if group is not None:
-            parted[mark.id] = group._replace(calls=(*group.calls, -part)) if group in tangled else group
+            piece = group._replace(calls=(*group.calls, -part), times=0)
+            parted[mark.id] = piece if group in tangled else group
     return parted
 
 

@@ -5,22 +5,20 @@ from __future__ import annotations
 from typing import NamedTuple, Unpack
 
 from .backward import expect_gradients
+from .cells import cells
+from .chains import looped
 from .flow import flow, suits
-from .folding import chosen, fold, within
 from .formulas import explained, expression
 from .ir import SWEPT, Drawable, Graph, read
 from .lanes import lanes
+from .levels import shown
 from .marks import Title
 from .recurrence import step_of, unrolled, with_steps
 from .scoped import scoped
-from .simplify import gate_level
 from .theme import themed
-from .view import Level, Options, View
+from .view import Options, View
 
 __all__ = ["Layout", "laid_out", "to_dot"]
-
-FEW = 25
-"""So many ops are shown one by one."""
 
 
 class Layout(NamedTuple):
@@ -50,31 +48,24 @@ def to_dot(thing: Drawable, **options: Unpack[Options]) -> str:
 
 def laid_out(thing: Drawable, view: View) -> Layout:
     """Return the picture of a tape, or of a tensor's history."""
-    graph = with_steps(read(thing))
-    expect_gradients(graph, view)
-    title = _title(graph) if view.title is None else view.title
-    level = view.level or _fitting(graph)
-    graph = fold(graph, chosen(graph, level, view.fold, view.unfold))
-    if level != "op":
-        graph = gate_level(graph)
-    graph, note = within(graph, view.limit, view.unfold)
-    if note:
-        title = Title(title, note)
-    graph = explained(graph)
-    found = None if level == "op" else unrolled(graph)
-    if suits(graph, view):
-        if not title and not note and view.title is None:
-            title = expression(graph) or ""
+    tape = with_steps(looped(read(thing)))
+    expect_gradients(tape, view)
+    seen = shown(tape, view)
+    graph = explained(seen.graph)
+    title = _title(tape) if view.title is None else view.title
+    if not title and not seen.note and view.title is None and suits(graph, view):
+        title = expression(graph) or ""
+    if seen.note:
+        title = Title(title, seen.note)
+    if seen.places is not None:
+        text = cells(graph, seen.chains, seen.places, title, view)
+    elif suits(graph, view):
         text = flow(graph, title, view)
+    elif seen.level != "op" and (found := unrolled(graph)) is not None:
+        text = lanes(graph, found, title)
     else:
-        text = scoped(graph, title, view) if found is None else lanes(graph, found, title)
+        text = scoped(graph, title, view)
     return Layout(themed(text, view.theme), graph, title)
-
-
-def _fitting(graph: Graph) -> Level:
-    """Return the level at which a graph is legible."""
-    computed = [mark for mark in graph if not mark.stored]
-    return "op" if len(computed) <= FEW and not any(step_of(mark.scope) for mark in computed) else "gate"
 
 
 def _title(graph: Graph) -> str:

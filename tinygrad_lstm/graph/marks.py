@@ -29,7 +29,7 @@ NUMBERS = "DejaVu Sans Mono,Menlo,Consolas,monospace"
 # fmt: off
 WORDS = {  # what the legend says of each kind
     "c": "cell state c", "h": "hidden state h", "layer": "learned layer", "squash": "nonlinearity",
-    "pointwise": "pointwise op", "other": "other op", "scope": "folded scope", "parameter": "parameter",
+    "pointwise": "pointwise op", "other": "other op", "scope": "folded scope", "cell": "cell", "parameter": "parameter",
     "input": "input", "result": "result",
 }
 SQUARE = ("parameter", "input")

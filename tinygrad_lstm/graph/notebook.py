@@ -9,7 +9,7 @@ from typing import Any
 from ..tape import Node, Tape
 from .files import draw, numbers
 from .ir import Drawable
-from .layout import FEW
+from .levels import FEW
 from .view import Options
 
 __all__ = ["bundle", "some_lines"]

@@ -228,13 +228,19 @@ class _Scoped:
             starts = [node for node in inside if node not in fed]
             if before and before[:-1] == after[:-1]:
                 bar = self._add(f"b{len(self.homes)}", before[:-1], shape="point", width=0.01, style="invis")
-                self._hold(list(self._inside(before))[-1:], [bar])
+                self._hold(self._ends(before), [bar])
                 self._hold([bar], starts)
             else:
                 self._hold([tail for tail, head, _ in self.edges if head in inside and tail not in inside], starts)
             entries = [node for node in starts if node.startswith("e")]
             inputs = list(filter(_is_mark, starts))
             self.columns.append([*entries, *inputs[:1]])
+
+    def _ends(self, box: Path) -> list[str]:
+        """Return the marks within a box that nothing else there is computed from."""
+        inside = self._inside(box)
+        used = {tail for tail, head, _ in self.edges if head in inside}
+        return [node for node in inside if _is_mark(node) and node not in used]
 
     def _hold(self, before: Sequence[str], after: Sequence[str]) -> None:
         """Hold nodes behind others, where no edge does."""

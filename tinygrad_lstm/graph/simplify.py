@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from .ir import Graph, Mark
 
-__all__ = ["gate_level", "weights", "without_unused"]
+__all__ = ["gate_level", "seen_through", "weights", "without_unused"]
 
 ACTIVATIONS = frozenset({"sigmoid", "tanh", "relu"})
 RESHAPES = frozenset({"reshape", "expand_dims", "squeeze"})
@@ -41,10 +41,10 @@ def gate_level(graph: Graph) -> Graph:
     >>> [(mark.op, mark.inputs, mark.parts) for mark in gate_level(read(tape))]
     [('constant', (), ()), ('tanh', (0,), (1, 2, 3, 4))]
     """
-    return _without_dead_ends(_folded(_seen_through(graph)))
+    return _without_dead_ends(_folded(seen_through(graph)))
 
 
-def _seen_through(graph: Graph) -> Graph:
+def seen_through(graph: Graph) -> Graph:
     """Return the graph without unnamed reshapes; a row of a stack is what was stacked, one of a stored mark stored."""
     kept: dict[int, Mark] = {}
     stand_ins: dict[int, int] = {}

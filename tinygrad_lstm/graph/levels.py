@@ -1,0 +1,119 @@
+"""What of a tape is shown: at the level that is asked for or that suits it, folded until it is legible, and why."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from .chains import Chain, boxed, chains, differing, whole
+from .columns import Columns, gathered
+from .folding import FIRST, chosen, fold, once, visible, within
+from .ir import Graph
+from .recurrence import step_of
+from .simplify import gate_level, seen_through
+from .view import Level, View
+
+__all__ = ["Shown", "shown"]
+
+FEW = 25
+"""So many ops are shown one by one."""
+
+GATES, CELLS = 5, 8
+"""So many steps are shown with their gates, and so many as cells one by one."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a picture shows.
+
+    Attributes
+    ----------
+    graph
+        Its marks.
+    level
+        What one of them is.
+    note
+        What was folded or could not be done, in words.
+    chains, places
+        At the level of cells the recurrences that it is made of, and what stands beside their cells.
+    """
+
+    graph: Graph
+    level: Level
+    note: str = ""
+    chains: tuple[Chain, ...] = ()
+    places: Columns | None = None
+
+
+def shown(graph: Graph, view: View) -> Shown:
+    """Return what of a graph a view shows."""
+    found = chains(graph)
+    level = view.level or _fitting(graph, found)
+    if level == "cell" and found and not view.fold and not view.unfold:
+        return _cells(graph, found, view)
+    for plan in _plans(graph, () if view.unfold else found):
+        drawn, notes = _levelled(_shortened(graph, plan, level), level, view), _told(plan)
+        if visible(drawn) <= view.limit:
+            break
+    drawn, more = within(drawn, view.limit, view.unfold)
+    return Shown(once(drawn), level, "; ".join(filter(None, [*notes, more])))
+
+
+def _plans(graph: Graph, found: tuple[Chain, ...]) -> Iterator[tuple[Chain, ...]]:
+    """Give recurrences with all their steps, then with those in the middle as one, fewer and fewer at the ends."""
+    yield found
+    for first in range(FIRST, 0, -1):
+        if any(chain.steps > 2 * first + 1 for chain in found):
+            yield tuple(whole(graph, chain, first) for chain in found)
+
+
+def _fitting(graph: Graph, found: Sequence[Chain]) -> Level:
+    """Return the level at which a graph is legible."""
+    if max((chain.steps for chain in found), default=0) > GATES:
+        return "cell"
+    computed = [mark for mark in graph if not mark.stored]
+    return "op" if len(computed) <= FEW and not any(step_of(mark.scope) for mark in computed) else "gate"
+
+
+def _levelled(graph: Graph, level: Level, view: View) -> Graph:
+    """Return a graph at a level, with the scopes folded that are asked for."""
+    graph = fold(graph, chosen(graph, level, view.fold, view.unfold))
+    return graph if level == "op" else gate_level(graph)
+
+
+def _shortened(graph: Graph, found: Sequence[Chain], level: Level) -> Graph:
+    """Return the graph with those cells boxed that are several steps."""
+    middle = [replace(chain, cells=tuple(cell for cell in chain.cells if cell.times > 1)) for chain in found]
+    middle = [chain for chain in middle if chain.cells]
+    if not middle:
+        return graph
+    short = boxed(graph, middle)
+    return gathered(short if level == "op" else seen_through(short), middle, rows=False)[0]
+
+
+def _told(found: Sequence[Chain]) -> list[str]:
+    """Return which steps are drawn as one, in words."""
+    spans = [
+        f"{'/'.join((*chain.path, f't={cell.first}…{cell.last}'))}"
+        for chain in found
+        for cell in chain.cells
+        if cell.times > 1
+    ]
+    return [f"folded: {', '.join(spans)}"] if spans else []
+
+
+def _cells(graph: Graph, found: tuple[Chain, ...], view: View) -> Shown:
+    """Return a graph as chains of cells: all of them, or the first and the last, or with all steps rolled into one."""
+    odd = [differing(graph, chain) if view.rolled else [0] for chain in found]
+    notes = [f"not rolled, for these steps differ: {', '.join(map(str, steps))}" for steps in odd if any(steps)]
+    found = tuple(chain if steps else whole(graph, chain, 0) for chain, steps in zip(found, odd, strict=True))
+    many = view.level is None and max(len(chain.cells) for chain in found) > CELLS
+    for plan in itertools.islice(_plans(graph, found), int(many), None):
+        drawn = gate_level(boxed(graph, plan))
+        if visible(drawn) <= view.limit:
+            break
+    drawn, places = gathered(drawn, plan)
+    if not view.rolled or any(map(any, odd)):
+        notes += _told(plan)
+    return Shown(once(drawn), "cell", "; ".join(notes), plan, places)
