@@ -375,6 +375,21 @@ def test_the_spine_is_straight_and_the_rest_above_it(svg: Callable[[str], Elemen
         assert middle(name, "∂")[1] < spine[0][1]
 
 
+def test_what_is_used_early_and_late_stands_where_it_is_used_first(svg: Callable[[str], ElementTree.Element]) -> None:
+    a, b = (tg.asarray(x, requires_grad=True).named(name) for x, name in ((2.0, "a"), (3.0, "b")))
+    with tg.Tape() as tape:
+        (tg.tanh(a * b) * a + b).named("L")
+    left = {
+        group.attrib["id"]: float(text.attrib["x"])
+        for group in svg(to_dot(tape, values=True)).iter(f"{SVG}g")
+        for text in group.iter(f"{SVG}text")
+        if group.attrib.get("class", "")[:4] == "node" and (text.text or "").startswith("=")
+    }
+    spine = [left[f"n{mark.id}"] for mark in read(tape) if not mark.stored]
+    assert spine == sorted(spine)
+    assert max(left["n0"], left["n1"]) < spine[0]
+
+
 def test_lines_back_have_the_local_derivatives() -> None:
     text = to_dot(loss(), **EVERYTHING)
     labels = re.findall(r'"bwd from-n\d+ to-n\d+" label=" ([^"]*) "', text)

@@ -123,11 +123,12 @@ class _Flow:
         return self.show.grads and mark.grad is not None
 
     def _above(self) -> None:
-        """Put what an op on the spine reads beside it above what it reads on the spine."""
-        placed: set[int] = set()
+        """Put what an op on the spine, the first to do so, reads beside it above what it reads on the spine."""
+        placed = set(self.spine)
         for target, before in self.spine.items():
             beside = [id for id in dict.fromkeys(self.graph[target].sources) if self.graph[id].stored and id != before]
-            column = [id for id in beside if not self.graph[id].is_number and id not in placed]
+            beside = [id for id in beside if not self.graph[id].is_number and self.graph.uses[id][0].id == target]
+            column = [id for id in beside if id not in placed]
             if before is not None and column:
                 placed.update(column)
                 nodes = [f"n{id}" for id in (*column, before)]
