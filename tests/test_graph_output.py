@@ -407,7 +407,7 @@ def test_equations_name_folded_scopes_and_what_no_formula_is_known_of(tmp_path: 
     draw(tape, tmp_path / "y.html", fold=("inner",), level="op")
     steps = story(tmp_path / "y.html")["steps"]
     assert ["".join(line) for step in steps for line in step.get("equations", [])] == [
-        "[inner] reads x", "v₃ = halved([inner])", "v₄ = v₃ + x", "L = Σ(v₄)", "∂L = 1", "∂v₄ += ∂L", "∂v₃ += ∂v₄",
+        "[inner] reads x", "v₃ from [inner]", "v₄ = v₃ + x", "L = Σ(v₄)", "∂L = 1", "∂v₄ += ∂L", "∂v₃ += ∂v₄",
         "∂x += ∂v₄", "∂[inner] += ∂v₃ · dv₃/d[inner]", "∂x += ∂[inner] · d[inner]/dx",
     ]  # fmt: skip
 

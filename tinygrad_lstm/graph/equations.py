@@ -75,6 +75,8 @@ class Equations:
             return clean(mark.equation.partition("\n")[0])
         if mark.folded is not None:
             return " reads ".join(filter(None, [self.called(mark), ", ".join(self._operands(mark))]))
+        if len(mark.inputs) == 1 and any(self.graph[id].folded is not None for id in mark.sources):
+            return f"{self.called(mark)} from {self._operands(mark)[0]}"  # its op may have had more arguments
         if mark.parts:
             made = f"{clean(mark.op)}({', '.join(self._operands(mark))})"
         else:

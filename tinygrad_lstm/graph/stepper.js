@@ -16,20 +16,22 @@ for (const group of nodes) {
   else if (!/^i\d/.test(group.id)) points.push(group);
 }
 const lines = [...picture.querySelectorAll("g.edge")].map(group => ({
-  group, from: classes(group, "from-n"), to: classes(group, "to-n")[0], back: group.classList.contains("bwd"),
+  group, back: group.classList.contains("bwd"),
+  from: classes(group, "from-n").filter(id => id in marks), to: classes(group, "to-n").find(id => id in marks),
   ends: (group.dataset.name || "").split("->").map(end => end.replace(/:.*/, "")),
 }));
 const touching = new Map(points.map(group => [group, lines.filter(line => line.ends.includes(group.dataset.name))]));
 
-// The story: what is known after each step.
+// The story: from which step on a mark is known, its gradient is whole, and it has sent gradients back.
 
-const known = [new Set(Object.keys(marks).filter(id => marks[id].stored))], whole = [new Set()], sent = [new Set()];
-steps.forEach((step, place) => {
-  if (place === 0) return;
-  known.push(step.phase === "forward" ? new Set([...known[place - 1], String(step.mark)]) : known[place - 1]);
-  whole.push(new Set([...whole[place - 1], ...(step.whole || []).map(String)]));
-  sent.push(step.phase === "backward" ? new Set([...sent[place - 1], String(step.mark)]) : sent[place - 1]);
+const known = new Map(Object.keys(marks).filter(id => marks[id].stored).map(id => [id, 0]));
+const whole = new Map(), sent = new Map();
+steps.forEach((step, at) => {
+  if (step.phase === "forward") known.set(String(step.mark), at);
+  if (step.phase === "backward") sent.set(String(step.mark), at);
+  for (const id of step.whole || []) whole.set(String(id), at);
 });
+const has = (when, id) => when.get(id) <= place;  // false of what is in no step
 const isBack = step => step.phase === "seed" || step.phase === "backward";
 const turn = steps.findIndex(isBack);
 
@@ -44,16 +46,16 @@ function show(wanted, look = true) {
   for (const group of nodes) {
     const id = group.dataset.mark;
     if (id === undefined) continue;
-    group.classList.toggle("waits", !known[place].has(id));
+    group.classList.toggle("waits", !has(known, id));
     group.classList.toggle("now", id === current);
-    group.querySelector(`[id^="a_v_"]`)?.classList.toggle("unknown", !known[place].has(id));
-    group.querySelector(`[id^="a_g_"]`)?.classList.toggle("unknown", !whole[place].has(id));
+    group.querySelector(`[id^="a_v_"]`)?.classList.toggle("unknown", !has(known, id));
+    group.querySelector(`[id^="a_g_"]`)?.classList.toggle("unknown", !has(whole, id));
   }
   const read = new Set((step.shares ? step.shares.map(([id]) => id) : step.numbers || []).map(String));
   const hasBack = lines.some(line => line.back);
   for (const line of lines) {
-    const waits = line.back ? !sent[place].has(line.to)
-      : !line.from.every(id => known[place].has(id)) || (line.to !== undefined && !known[place].has(line.to));
+    const waits = line.back ? !has(sent, line.to)
+      : !line.from.every(id => has(known, id)) || (line.to !== undefined && !has(known, line.to));
     const touched = line.from.some(id => read.has(id)) && (line.to === current || line.to === undefined);
     line.waits = waits;
     line.group.classList.toggle("waits", waits);
@@ -137,7 +139,7 @@ function lookAt(id) {  // at what is stored, and has no step of its own
   $("text").textContent = "Stored before anything is computed.";
   $("facts").textContent = mark.facts;
   $("line").textContent = mark.line;
-  const tables = [[mark.name, mark.value], [del(mark.name), whole[place].has(id) ? mark.grad : null]];
+  const tables = [[mark.name, mark.value], [del(mark.name), has(whole, id) ? mark.grad : null]];
   $("numbers").replaceChildren(...tables.filter(([, value]) => value).map(([name, value]) => table(name, value, true)));
 }
 
