@@ -16,7 +16,7 @@ from .ir import SWEPT, Graph, Mark
 from .recurrence import step_of
 from .simplify import weights, without_unused
 
-__all__ = ["Cell", "Chain", "boxed", "chains", "differing", "is_row", "looped", "whole"]
+__all__ = ["Cell", "Chain", "boxed", "chains", "differing", "is_row", "looped", "repeated", "whole"]
 
 ORDER = ("c", "", "h")
 """The names of states from the top to the bottom; the empty one stands for all others."""
@@ -124,6 +124,45 @@ def _with_step(mark: Mark, cells: Mapping[Hashable, list[int]]) -> Mark:
             scope = (*mark.scope[:inner], f"t={steps.index(call) + 1}", *mark.scope[inner:])
             return replace(mark, scope=scope, calls=(*mark.calls[:depth], steps[0], call, *mark.calls[inner:]))
     return mark
+
+
+def repeated(graph: Graph) -> Graph:
+    """Return a long graph without any scope with scopes ``t=1``, ``t=2``, … where it does the same again and again."""
+    marks = [mark for mark in graph if not mark.stored]
+    if any(mark.scope for mark in marks):
+        return graph
+    kinds = [(mark.op, mark.shape, mark.label) for mark in marks]
+    quarter = len(kinds) // 4
+    period = _period(kinds[quarter : len(kinds) - quarter])
+    if 3 * period > len(kinds) - 2 * quarter:
+        return graph
+    start, end = quarter, quarter
+    while start > 0 and kinds[start - 1] == kinds[start - 1 + period]:
+        start -= 1
+    while end + period < len(kinds) and kinds[end] == kinds[end + period]:
+        end += 1
+    steps = (end + period - start) // period
+    step_of_id = {mark.id: place // period + 1 for place, mark in enumerate(marks[start : start + steps * period])}
+    return Graph(
+        tuple(
+            replace(mark, scope=(f"t={step_of_id[mark.id]}",), calls=(step_of_id[mark.id],))
+            if mark.id in step_of_id
+            else mark
+            for mark in graph
+        )
+    )
+
+
+def _period(kinds: Sequence[Hashable]) -> int:
+    """Return after how many places a sequence repeats itself, by the failure function of Knuth, Morris and Pratt."""
+    failure = [0] * len(kinds)
+    length = 0
+    for place in range(1, len(kinds)):
+        while length and kinds[place] != kinds[length]:
+            length = failure[length - 1]
+        length += kinds[place] == kinds[length]
+        failure[place] = length
+    return len(kinds) - (failure[-1] if failure else 0)
 
 
 # What is handed on

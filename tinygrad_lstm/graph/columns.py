@@ -15,6 +15,7 @@ from typing import Any
 from .chains import Chain, is_row
 from .folding import Group, Groups, Path, fold
 from .ir import Graph, Mark
+from .simplify import weights
 
 __all__ = ["Columns", "gathered"]
 
@@ -59,7 +60,10 @@ def gathered(graph: Graph, found: Sequence[Chain], rows: bool = True) -> tuple[G
                 groups |= {mark.id: group for mark in marks}
                 if rows and marks and all(map(is_row, marks)):
                     names[group] = _name(marks)
-    folded = _with_rows(fold(graph, groups), {id: names[group] for id, group in groups.items() if group in names})
+    inner = weights(graph) - _initial(graph, found)
+    folded = _with_rows(
+        fold(graph, groups, inner), {id: names[group] for id, group in groups.items() if group in names}
+    )
     return folded, Columns(_in(folded, below), _in(folded, above))
 
 
@@ -98,7 +102,7 @@ def _name(marks: Sequence[Mark]) -> str:
 def _below(graph: Graph, found: Sequence[Chain], taken: Collection[int]) -> dict[int, tuple[int, ...]]:
     """Return what only one cell reads, or one in each of several chains, itself or by way of what stands below it."""
     cells = {cell.id: (place, cell) for place, chain in enumerate(found) for cell in chain.cells}
-    initial = {i for chain in found for i in graph[chain.cells[0].id].inputs[: len(chain.cells[0].before)]}
+    initial = _initial(graph, found)
     made = [_made_of(graph, [cell.id for cell in chain.cells]) for chain in found]
     below: dict[int, tuple[int, ...]] = {}
     for mark in reversed(graph.marks):
@@ -112,6 +116,12 @@ def _below(graph: Graph, found: Sequence[Chain], taken: Collection[int]) -> dict
             below[mark.id] = tuple(owners)
     lone = {chain.cells[0].id: chain.steps for chain in found if len(chain.cells) == 1}
     return _for_each_step(graph, below, lone)
+
+
+def _initial(graph: Graph, found: Sequence[Chain]) -> set[int]:
+    """Return the states before the first cells."""
+    first = (chain.cells[0] for chain in found)
+    return {i for cell in first for i in graph[cell.id].inputs[: len(cell.before)] if i is not None}
 
 
 def _for_each_step(

@@ -20,7 +20,20 @@ from .recurrence import step_of
 from .simplify import weights
 from .view import Level
 
-__all__ = ["Group", "Groups", "Path", "chosen", "counted", "fold", "in_order", "once", "opened", "visible", "within"]
+__all__ = [
+    "Group",
+    "Groups",
+    "Path",
+    "chosen",
+    "counted",
+    "fold",
+    "fresh",
+    "in_order",
+    "once",
+    "opened",
+    "visible",
+    "within",
+]
 
 FIRST = 2
 """So many steps of a long recurrence are shown at its beginning, and as many at its end."""
@@ -276,14 +289,17 @@ def _told(graph: Graph, groups: Groups) -> str:
 # What becomes of the graph
 
 
-def fold(graph: Graph, groups: Groups) -> Graph:
-    """Return the graph with each group as one mark."""
+def fold(graph: Graph, groups: Groups, inner: set[int] | None = None) -> Graph:
+    """Return the graph with each group as one mark.
+
+    What is stored and read by one group alone is part of it if it is ``inner``: by default, if it is a weight.
+    """
     if not groups:
         return graph
     tape = graph if graph.record is None else Graph(tuple(graph.record.marks.values()))
     learned = weights(tape)
     groups = _untangled(graph, groups)
-    images = _images(graph, groups, weights(graph))
+    images = _images(graph, groups, weights(graph) if inner is None else inner)
     members: dict[Hashable, list[Mark]] = {}
     for mark in graph:
         members.setdefault(images[mark.id], []).append(mark)
@@ -320,7 +336,7 @@ def once(graph: Graph) -> Graph:
     return Graph(tuple(marks))
 
 
-def _images(graph: Graph, groups: Groups, learned: set[int]) -> dict[int, Hashable]:
+def _images(graph: Graph, groups: Groups, inner: set[int]) -> dict[int, Hashable]:
     """Return for each mark what it becomes part of: a group, inputs that are alike, or nothing but itself."""
     images: dict[int, Hashable] = {mark.id: groups.get(mark.id, mark.id) for mark in graph}
     alike: dict[Hashable, list[int]] = {}
@@ -328,7 +344,7 @@ def _images(graph: Graph, groups: Groups, learned: set[int]) -> dict[int, Hashab
         readers = {images[user.id] for user in graph.uses[mark.id]} if mark.stored else set()
         reader = readers.pop() if len(readers) == 1 else None
         if isinstance(reader, Group):
-            if mark.id in learned or mark.is_number or _is_fresh(mark):
+            if mark.id in inner or mark.is_number:
                 images[mark.id] = reader
             else:
                 alike.setdefault((reader, mark.label, mark.shape, mark.op), []).append(mark.id)
@@ -338,9 +354,10 @@ def _images(graph: Graph, groups: Groups, learned: set[int]) -> dict[int, Hashab
     return images
 
 
-def _is_fresh(mark: Mark) -> bool:
-    """Tell whether this is a state of zeros, with which a layer begins by itself."""
-    return mark.op == "constant" and mark.label in ("c", "h") and mark.value is not None and not mark.value.any()
+def fresh(graph: Graph) -> set[int]:
+    """Return the states of zeros, with which layers begin by themselves."""
+    states = (mark for mark in graph if mark.op == "constant" and mark.label in ("c", "h") and mark.value is not None)
+    return {mark.id for mark in states if not mark.value.any()}
 
 
 def _left(graph: Graph, groups: Groups, learned: set[int]) -> int:
@@ -400,8 +417,8 @@ def in_order(marks: Sequence[Mark]) -> Iterator[Mark]:
             users.setdefault(source, []).append(mark.id)
     ready = [(place[id], id) for id, count in missing.items() if count == 0]
     heapq.heapify(ready)
-    while ready:
-        _, id = heapq.heappop(ready)
+    for _ in marks:
+        _, id = heapq.heappop(ready)  # an error if they read each other in a circle, or what is not there
         yield by_id[id]
         for user in users.get(id, ()):
             missing[user] -= 1

@@ -6,12 +6,13 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from .chains import Chain, boxed, chains, differing, whole
+from .chains import Chain, boxed, chains, differing, repeated, whole
 from .columns import Columns, gathered
-from .folding import FIRST, chosen, fold, once, visible, within
+from .folding import FIRST, chosen, fold, fresh, once, visible, within
 from .ir import Graph
 from .recurrence import step_of
-from .simplify import gate_level, seen_through
+from .rolling import Loop, rolled
+from .simplify import gate_level, seen_through, weights
 from .view import Level, View
 
 __all__ = ["Shown", "shown"]
@@ -37,6 +38,8 @@ class Shown:
         What was folded or could not be done, in words.
     chains, places
         At the level of cells the recurrences that it is made of, and what stands beside their cells.
+    loops
+        Of recurrences of which one step is shown, the ways back to its beginning.
     """
 
     graph: Graph
@@ -44,14 +47,23 @@ class Shown:
     note: str = ""
     chains: tuple[Chain, ...] = ()
     places: Columns | None = None
+    loops: tuple[Loop, ...] = ()
 
 
 def shown(graph: Graph, view: View) -> Shown:
     """Return what of a graph a view shows."""
+    if visible(graph) > view.limit:
+        graph = repeated(graph)
     found = chains(graph)
     level = view.level or _fitting(graph, found)
-    if level == "cell" and found and not view.fold and not view.unfold:
-        return _cells(graph, found, view)
+    if found and not view.fold and not view.unfold:
+        if level == "cell":
+            return _cells(graph, found, view)
+        odd = [(chain, differing(graph, chain)) for chain in found] if view.rolled else []
+        if level == "gate" and view.rolled and not any(steps for _, steps in odd):
+            bare = seen_through(graph)
+            drawn, loops = rolled(bare, chains(bare))
+            return Shown(once(drawn), level, "the first step stands for all", loops=loops)
     for plan in _plans(graph, () if view.unfold else found):
         drawn, notes = _levelled(_shortened(graph, plan, level), level, view), _told(plan)
         if visible(drawn) <= view.limit:
@@ -78,7 +90,8 @@ def _fitting(graph: Graph, found: Sequence[Chain]) -> Level:
 
 def _levelled(graph: Graph, level: Level, view: View) -> Graph:
     """Return a graph at a level, with the scopes folded that are asked for."""
-    graph = fold(graph, chosen(graph, level, view.fold, view.unfold))
+    inner = weights(graph) | (fresh(graph) if level == "module" else set())
+    graph = fold(graph, chosen(graph, level, view.fold, view.unfold), inner)
     return graph if level == "op" else gate_level(graph)
 
 
@@ -110,10 +123,9 @@ def _cells(graph: Graph, found: tuple[Chain, ...], view: View) -> Shown:
     found = tuple(chain if steps else whole(graph, chain, 0) for chain, steps in zip(found, odd, strict=True))
     many = view.level is None and max(len(chain.cells) for chain in found) > CELLS
     for plan in itertools.islice(_plans(graph, found), int(many), None):
-        drawn = gate_level(boxed(graph, plan))
+        drawn, places = gathered(gate_level(boxed(graph, plan)), plan)
         if visible(drawn) <= view.limit:
             break
-    drawn, places = gathered(drawn, plan)
     if not view.rolled or any(map(any, odd)):
         notes += _told(plan)
     return Shown(once(drawn), "cell", "; ".join(notes), plan, places)

@@ -50,7 +50,8 @@ def seen_through(graph: Graph) -> Graph:
     stand_ins: dict[int, int] = {}
     rows: dict[tuple[int, int, str | None], int] = {}
     for mark in graph:
-        mark = replace(mark, inputs=tuple(stand_ins.get(i, i) if i is not None else None for i in mark.inputs))
+        if not stand_ins.keys().isdisjoint(mark.inputs):
+            mark = replace(mark, inputs=tuple(stand_ins.get(i, i) if i is not None else None for i in mark.inputs))
         same = _same_as(mark, kept)
         if same is None and (row := _row_taken(mark)) is not None:  # one taken twice is one
             same = rows.setdefault((mark.sources[0], row, mark.label), mark.id)
