@@ -1,22 +1,41 @@
-"""Draw the pictures of README and docs: `make pictures`."""
+"""Draw the pictures of README and docs, `make pictures`: run the programs on docs/pictures.md among the images.
+
+The picture of a page is taken by Chromium, and left as it is where there is none.
+"""
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
+import subprocess
 from pathlib import Path
 
-import tinygrad_lstm as tg
+DOCS = Path(__file__).parent
+IMAGES = DOCS / "images"
 
-IMAGES = Path(__file__).parent / "images"
+
+def run() -> None:
+    """Run the programs on the page, one after the other; each writes the pictures below it."""
+    page = DOCS / "pictures.md"
+    text = page.read_text(encoding="utf-8")
+    names: dict[str, object] = {"__name__": "pictures"}
+    for program in re.finditer(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+        before = text.count("\n", 0, program.start(1))  # so that a mark knows its line on the page
+        exec(compile("\n" * before + program[1], str(page), "exec"), names)
 
 
-def lstm() -> tg.Tape:
-    """Return the tape of an LSTM over three steps."""
-    tg.manual_seed(0)
-    layer = tg.nn.LSTM(input_size=2, hidden_size=3)
-    with tg.Tape() as tape:
-        layer(tg.randn(3, 1, 2))
-    return tape
+def photograph(page: Path, step: int, size: str) -> None:
+    """Take a picture of a page at a step."""
+    chromium = shutil.which("chromium")
+    if chromium is not None:
+        options = ["--headless", "--no-sandbox", "--hide-scrollbars", f"--window-size={size}"]
+        address = f"{page.resolve().as_uri()}#{step}"
+        subprocess.run([chromium, *options, "--screenshot=page.png", address], check=True, capture_output=True)
 
 
 if __name__ == "__main__":
-    lstm().draw(IMAGES / "lstm.svg")
+    os.chdir(IMAGES)
+    run()
+    photograph(Path("expression.html"), step=7, size="1100,480")
+    Path("expression.html").unlink()

@@ -1,4 +1,4 @@
-"""The exporter: nothing of the tape is lost or invented, the belt is straight, and any text stays text.
+"""The exporter: nothing of the tape is lost or invented, and any text stays text.
 
 The pictures in ``golden/`` are kept as DOT, not as SVG, whose coordinates change with fonts and Graphviz' version.
 After a change that is meant, write them anew and look at them::
@@ -14,9 +14,7 @@ import shutil
 import stat
 import sys
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator
-from itertools import pairwise
 from pathlib import Path
 from typing import TypeAlias
 from xml.etree import ElementTree
@@ -29,7 +27,7 @@ from tinygrad_lstm.graph import RenderError, draw, to_dot
 from tinygrad_lstm.graph import render as rendering
 from tinygrad_lstm.graph.dot import clean, clipped
 from tinygrad_lstm.graph.ir import Graph, Mark, read
-from tinygrad_lstm.graph.recurrence import unrolled, with_steps
+from tinygrad_lstm.graph.recurrence import with_steps
 from tinygrad_lstm.graph.simplify import gate_level
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -309,37 +307,7 @@ def test_an_activation_of_a_sum_that_is_read_elsewhere_stays_apart_from_it() -> 
     assert [mark.op for mark in gate_level(read(tape))] == ["constant", "linear", "sigmoid", "multiply"]
 
 
-# Recurrences found
-
-
-@pytest.mark.parametrize(
-    "name", ["lstm", "two_layers", "char_model", "char_loss", "last_state", "cells", "with_an_op_more"]
-)
-def test_a_recurrence_with_a_cell_state_is_found(name: str) -> None:
-    graph = gate_level(with_steps(read(TAPES[name]())))
-    found = unrolled(graph)
-    assert found is not None
-    for layer in found.layers:
-        for step in layer.steps:
-            assert [graph[id].label for id in step.gates] == list("figo")
-            assert [graph[id].op for id in step.belt] == ["multiply", "add"]
-            assert graph[step.c].label == "c"
-            assert graph[step.h].label == "h"
-
-
-def test_the_steps_are_what_the_tape_says_and_no_template() -> None:
-    lean = unrolled(gate_level(read(handmade(without_output_gate))))
-    assert lean is not None
-    assert len(lean.layers[0].steps[0].gates) == 3
-    assert len(lean.layers[0].steps[0].fall) == 1
-    rich = unrolled(gate_level(read(handmade(with_an_op_more))))
-    assert rich is not None
-    assert rich.layers[0].rows == 4
-
-
-@pytest.mark.parametrize("name", ["gru", "rnn", "classifier", "expression", "with_a_peephole"])
-def test_what_is_made_otherwise_is_not_forced_into_lanes(name: str) -> None:
-    assert unrolled(gate_level(read(TAPES[name]()))) is None
+# Steps found
 
 
 def test_a_loop_over_a_cell_has_steps_and_a_layer_that_names_its_output_h_has_none() -> None:
@@ -395,69 +363,6 @@ def test_each_step_has_a_box_and_each_gate_its_name(name: str) -> None:
     words = ["reset", "update"] if name.startswith("gru") else ["forget", "input", "candidate", "output"]
     for word in words:
         assert len(re.findall(f"<BR/><FONT[^>]*>{word}</FONT>", text)) == len(boxes)
-
-
-def place(group: ElementTree.Element) -> tuple[float, float]:
-    """Return the middle of a node of a picture."""
-    ellipse = group.find(f".//{SVG}ellipse")
-    assert ellipse is not None
-    return float(ellipse.attrib["cx"]), float(ellipse.attrib["cy"])
-
-
-@pytest.mark.parametrize("make", [lstm, char_loss, lambda: lstm(3, 2), lambda: lstm(12)])
-def test_the_belt_is_straight(make: Callable[[], tg.Tape], svg: Callable[[str], ElementTree.Element]) -> None:
-    tape = make()
-    found = unrolled(gate_level(read(tape)))
-    assert found is not None
-    root = svg(to_dot(tape, level="gate", limit=1000))
-    nodes = {group.attrib["id"]: group for group in root.iter(f"{SVG}g") if group.attrib.get("class", "")[:4] == "node"}
-    for layer in found.layers:
-        stations = []
-        for step in layer.steps:
-            ops = [f"n{id}" for id in step.belt[:-1]]
-            stations += [*([f"n{step.c_before}"] if not stations else []), *ops, f"n{step.c}op", f"n{step.c}"]
-        places = [place(nodes[node]) for node in stations]
-        assert max(y for _, y in places) - min(y for _, y in places) < 0.1
-        assert [x for x, _ in places] == sorted(x for x, _ in places)
-    for line in root.iter(f"{SVG}g"):
-        if "belt" in line.attrib.get("class", "").split():
-            path = line.find(f"{SVG}path")
-            assert path is not None
-            heights = {float(y) for y in re.findall(r",(-?[\d.]+)", path.attrib["d"])}
-            assert max(heights) - min(heights) < 0.5
-
-
-@pytest.mark.parametrize("steps", [1, 2, 5])
-@pytest.mark.parametrize("layers", [1, 2, 3])
-def test_every_line_of_a_recurrence_is_level_or_upright(
-    steps: int, layers: int, svg: Callable[[str], ElementTree.Element]
-) -> None:
-    lines = 0
-    for line in svg(to_dot(lstm(steps, layers))).iter(f"{SVG}g"):
-        if "fwd" in line.attrib.get("class", "").split():
-            path = line.find(f"{SVG}path")
-            assert path is not None
-            xs, ys = zip(
-                *((float(x), float(y)) for x, y in re.findall(r"([-\d.]+),([-\d.]+)", path.attrib["d"])), strict=True
-            )
-            assert min(max(xs) - min(xs), max(ys) - min(ys)) < 1.5
-            lines += 1
-    assert lines > 20 * steps * layers
-
-
-def test_belt_edges_lead_from_each_cell_state_to_the_next() -> None:
-    tape = lstm()
-    graph = gate_level(read(tape))
-    found = unrolled(graph)
-    assert found is not None
-    belt = Counter(
-        pair
-        for classes in re.findall(r'class="(fwd belt [^"]*)"', to_dot(tape))
-        for pair in re.findall(r"from-n(\d+) to-n(\d+)", classes)
-    )
-    for step in found.layers[0].steps:
-        way = [step.c_before, *step.belt]
-        assert all(belt[str(a), str(b)] == 1 for a, b in pairwise(way))
 
 
 @pytest.mark.parametrize("name", ["lstm", "char_model", "gru", "classifier", "expression"])
@@ -553,7 +458,7 @@ def test_long_tapes_are_read_without_recursion() -> None:
         for _ in range(5000):
             y = y * 1.0001
     assert len(read(tape)) == len(read(y)) + 5000
-    assert to_dot(tape).count("->") == 5000
+    assert to_dot(tape, limit=10_000).count("->") == 5000
 
 
 def test_wide_pictures_are_laid_out_in_time(svg: Callable[[str], ElementTree.Element]) -> None:

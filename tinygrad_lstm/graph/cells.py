@@ -384,12 +384,14 @@ class _Cells(Ranks):
             self.nodes[point]["group"] = f"{name}{track.lane}"
         line |= {"class_": f"{carries([id])} to-n{cell.id} loop"}
         corner: dict[str, Any] = {"headclip": "false", "tailclip": "false"}
+        leftward = track.chain.reverse
         if track.chain.states[-1] != name or not self._leaves(cell):
-            self.edge(f"n{id}", start, tailport=self._at(id, "e").value, headclip="false", **line)
+            port = self._at(id, "w" if leftward else "e").value
+            self.edge(f"n{id}", start, turned=leftward, tailport=port, headclip="false", **line)
         upright = line | corner | {"weight": 0}
         self.edge(start, first, turned=not below, **upright)
-        self.edge(first, words, turned=True, **line, tailclip="false")
-        self.edge(words, last, turned=True, **line, headclip="false")
+        self.edge(first, words, turned=not leftward, **line, tailclip="false")
+        self.edge(words, last, turned=not leftward, **line, headclip="false")
         self.edge(last, end, turned=below, **upright)
         return end
 

@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from .folding import Path, counted, in_order
+from .folding import Path, counted, in_order, leaves
 from .ir import SWEPT, Graph, Mark
 from .recurrence import step_of
 from .simplify import weights, without_unused
@@ -223,31 +223,19 @@ def _chain(graph: Graph, path: Path, steps: Mapping[int, list[Mark]], learned: C
         ids = tuple(mark.id for mark in step)
         cells.append(Cell(beyond + ids[0], number, number, ids, before, made))
         before = made
-    used = _leaves(graph, (i for step in members for mark in step for i in mark.sources), learned)
+    used = tuple(sorted(leaves(graph, (mark.id for step in members for mark in step), learned)))
     states = tuple(sorted(names, key=lambda name: ORDER.index(name if name in ORDER else "")))
     return Chain(path, tuple(cells), states, used)
-
-
-def _leaves(graph: Graph, ids: Iterable[int], learned: Collection[int]) -> tuple[int, ...]:
-    """Return the parameters of which learned marks are made."""
-    seen: set[int] = set()
-    waiting = [id for id in ids if id in learned]
-    while waiting:
-        id = waiting.pop()
-        if id not in seen:
-            seen.add(id)
-            waiting.extend(graph[id].sources)
-    return tuple(sorted(id for id in seen if graph[id].is_parameter))
 
 
 def _names(graph: Graph, members: Sequence[Sequence[Mark]], learned: Collection[int]) -> list[str] | None:
     """Return the names of what each step hands on to the next; None if it is not the same for all."""
     if len(members) == 1:
         named = [name for name in ("c", "h") if _state(members[0], name) is not None]
-        return named or [f"#{len(members[0]) - 1}"]
+        return named or ["#1"]
     names: list[str] | None = None
     for step, after in itertools.pairwise(members):
-        made = {mark.id: place for place, mark in enumerate(step)}
+        made = {mark.id: len(step) - place for place, mark in enumerate(step)}
         read = {i for mark in after for i in mark.sources if i in made and i not in learned}
         labels = [mark.label for mark in step]
         found: list[str] = []
@@ -261,10 +249,10 @@ def _names(graph: Graph, members: Sequence[Sequence[Mark]], learned: Collection[
 
 
 def _state(step: Sequence[Mark], name: str) -> Mark | None:
-    """Return what a step makes that has a name, or stands at a place."""
+    """Return what a step makes that has a name, or stands at a place, counted from its end."""
     if name.startswith("#"):
-        place = int(name[1:])
-        return step[place] if place < len(step) else None
+        place = len(step) - int(name[1:])
+        return step[place] if place >= 0 else None
     found = [mark for mark in step if mark.label == name]
     return found[0] if len(found) == 1 else None
 
@@ -273,22 +261,16 @@ def _initial(
     graph: Graph, members: Sequence[Sequence[Mark]], after: Mapping[str, int], learned: Collection[int]
 ) -> dict[str, int]:
     """Return what the first step reads in place of each state: where the second one reads it, or under its name."""
-    first = members[0]
+    first, second = members[0], members[1] if len(members) > 1 else ()
     ids = {mark.id for mark in first}
     read = dict.fromkeys(i for mark in first for i in mark.sources if i not in ids and not graph[i].is_number)
-    places: dict[int, tuple[int, int]] = {}
-    for p, mark in enumerate(members[1] if len(members) > 1 else ()):
-        for q, source in enumerate(mark.inputs):
-            if source is not None:
-                places.setdefault(source, (p, q))
     before: dict[str, int] = {}
     for name, id in after.items():
-        p, q = places.get(id, (len(first), 0))
-        same = p < len(first) and first[p].op == members[1][p].op and len(first[p].inputs) > q
-        there = first[p].inputs[q] if same else None
-        named = (i for i in read if graph[i].label == name)
-        alike = (i for i in read if graph[i].shape == graph[id].shape and graph[i].label is None and i not in learned)
-        for candidate in (there, *named, *(alike if len(members) == 1 else ())):
+        places = [(len(second) - p, q) for p, mark in enumerate(second) for q, i in enumerate(mark.inputs) if i == id]
+        there = [first[-p].inputs[q] for p, q in places if p <= len(first) and first[-p].op == second[-p].op]
+        named = [i for i in read if graph[i].label == name]
+        alike = [i for i in read if graph[i].shape == graph[id].shape and graph[i].label is None and i not in learned]
+        for candidate in (*there, *named, *(alike if len(members) == 1 else ())):
             if candidate in read and candidate not in before.values():
                 before[name] = candidate
                 break
@@ -346,7 +328,7 @@ def boxed(graph: Graph, found: Iterable[Chain]) -> Graph:
         read = [i for id in cell.members for i in graph[id].sources if inside.get(i) != cell.id and i not in learned]
         outer = graph[cell.after[chain.states[-1]]]
         span = f"t={cell.first}" + (f"…{cell.last}" if cell.times > 1 else "")
-        note = counted(tape, cell.members, learned_on_tape, chain.weights)
+        note = counted(tape, cell.members, learned_on_tape)
         inputs = tuple(dict.fromkeys(image[i] for i in [*given, *read]))
         marks.append(
             replace(

@@ -29,6 +29,7 @@ __all__ = [
     "fold",
     "fresh",
     "in_order",
+    "leaves",
     "once",
     "opened",
     "visible",
@@ -384,7 +385,7 @@ def _folded(group: Group, output: Mark, inside: Sequence[Mark], ids: Mapping[int
     )  # fmt: skip
 
 
-def counted(tape: Graph, parts: Iterable[int], learned: Collection[int], more: Iterable[int] = ()) -> str:
+def counted(tape: Graph, parts: Iterable[int], learned: Collection[int]) -> str:
     """Return how many ops and parameters there are among marks of the tape, in words.
 
     Parameters
@@ -392,18 +393,27 @@ def counted(tape: Graph, parts: Iterable[int], learned: Collection[int], more: I
     tape
         Where nothing is folded.
     parts
-        The marks; the parameters that they read count with them.
+        The marks; the parameters that they depend on alone count with them.
     learned
         The weights on the tape.
-    more
-        Parameters that count too.
     """
     inside = [tape[part] for part in parts]
-    read = {id for mark in inside for id in (mark.id, *mark.sources)}.union(more)
-    size = sum(math.prod(tape[id].shape) for id in read if tape[id].is_parameter and id in learned)
     ops = [mark.op for mark in inside if not mark.stored]
+    size = sum(math.prod(tape[leaf].shape) for leaf in leaves(tape, parts, learned))
     told = [ops[0] if len(ops) == 1 else f"{len(ops):,} ops"] if ops else []
     return ", ".join([*told, f"{size:,} parameter{'s' if size > 1 else ''}"] if size else told)
+
+
+def leaves(graph: Graph, ids: Iterable[int], learned: Collection[int]) -> set[int]:
+    """Return the parameters among some marks, and those that they read by way of weights alone."""
+    waiting = [i for id in ids for i in (id, *graph[id].sources) if i in learned]
+    seen: set[int] = set()
+    while waiting:
+        id = waiting.pop()
+        if id not in seen:
+            seen.add(id)
+            waiting.extend(graph[id].sources)
+    return {id for id in seen if graph[id].is_parameter}
 
 
 def in_order(marks: Sequence[Mark]) -> Iterator[Mark]:

@@ -62,6 +62,8 @@ class Mark:
         The value on the host, if the tape kept it.
     parts
         The ids of what was folded into this mark, its own among them; empty if nothing was.
+    twins
+        The ids of other marks that are the same, a row of a sequence that was taken more than once.
     line
         The line of the user's program that made it, if the tape kept it.
     cut
@@ -92,6 +94,7 @@ class Mark:
     params: tuple[Any, ...] = field(default=(), compare=False)
     value: Any = field(default=None, compare=False, repr=False)
     parts: tuple[int, ...] = ()
+    twins: tuple[int, ...] = ()
     line: str | None = field(default=None, compare=False)
     cut: int | None = None
     calls: tuple[int, ...] = field(default=(), compare=False)
@@ -104,7 +107,10 @@ class Mark:
     @property
     def grad(self) -> Any:
         """The gradient on the host, or None: what the last sweep on the tape brought, all uses together."""
-        return None if self.record is None else self.record.gradient(self.id)
+        if self.record is None:
+            return None
+        grads = [grad for id in (self.id, *self.twins) if (grad := self.record.gradient(id)) is not None]
+        return sum(grads[1:], grads[0]) if grads else None
 
     @property
     def sources(self) -> tuple[int, ...]:
@@ -283,7 +289,7 @@ class Graph:
     def _members(self, id: int) -> dict[int, None]:
         """Return the marks on the tape that a mark stands for, in their order."""
         if id not in self._known:
-            self._known[id] = dict.fromkeys(sorted({id, *self[id].parts}))
+            self._known[id] = dict.fromkeys(sorted({id, *self[id].parts, *self[id].twins}))
         return self._known[id]
 
     @cached_property
@@ -316,7 +322,7 @@ class Graph:
 
     @cached_property
     def _drawn(self) -> set[int]:
-        return {id for mark in self.marks for id in (mark.id, *mark.parts)}
+        return {id for mark in self.marks for id in (mark.id, *mark.parts, *mark.twins)}
 
     def _behind(self, id: int) -> set[int]:
         """Return the marks whose value one that is not in this graph has passed on."""

@@ -1,326 +1,325 @@
-"""A recurrence as on a blackboard: a box for each step, time from left to right, the cell state straight on top.
+"""A recurrence as on a blackboard: a box for each step, time from left to right, one state straight on top.
 
-Rows, from the bottom: what makes the inputs, the inputs, the bus of h, the gates, ops, the belt of c; a further layer
-repeats them above; at the top, what is computed from the states. Belt and bus are edges within a row, so no row depends
-on time. Two habits of Graphviz shape the code: all that a step makes stands within its box; and an edge that leads down
-a row, or within a row from one box into the next, is declared the other way round and drawn backwards.
+Rows, from the bottom: what makes the inputs, the inputs, the bus of h, the gates, ops, the belt; a further layer stands
+above them; at the top, what is computed at every step. Of two directions the second one stands below the inputs, turned
+upside down, and runs from right to left.
+
+Where the marks of a step stand, and which way its lines take, is planned on a grid (`planning`), measured and drawn for
+each step (`Layer`). So Graphviz has nothing to lay out: every node and every line is written with its place.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
+from itertools import pairwise
 from typing import Any
 
 from . import marks
-from .dot import Writer
+from .canvas import Canvas, Point, Size
 from .ir import Graph, Mark
+from .layer import BRANCH, BUS_LINE, ROWS, SPACE, STEPS, THIN_LINE, WIRE, Layer
+from .marks import Show
+from .planning import Plan, plan
 from .recurrence import Step, Unrolled
+from .rolling import Loop, with_loops
+from .scoped import scoped
+from .view import View
 
 __all__ = ["lanes"]
 
-BELT = {"weight": 50, "penwidth": 4.5, "color": marks.COLOURS["c"][1]}
-BUS = {"weight": 20, "penwidth": 2.6, "color": marks.COLOURS["h"][1]}
-RISER = {**BUS, "weight": 10}
-LOOSE = {**BUS, "weight": 1}
-WIRE = {"weight": 10}
+RISERS, LOOPED = 16.0, 38.0
+"""Between the boxes of two layers, and if states go back between them."""
 
-BRANCH, JOINT, TURN, THIN = 0.05, 0.09, 0.03, 0.01
-"""Widths of points: where a line branches, where the belt does, where a thick line turns, where a thin one does."""
-
-SOURCE, INPUTS, FIRST_BUS = -1, 0, 1
-"""Rows; the row beside the source is below it."""
+PLAIN = View()
 
 
-def lanes(graph: Graph, found: Unrolled, title: str) -> str:
-    """Return the picture of a recurrence as DOT."""
-    canvas = _Canvas(graph)
-    kinds = _kinds(graph, found)
-    marks.begin(canvas.dot, title, kinds, rankdir="BT", newrank="true", nodesep=0.3, ranksep=0.34, splines="spline")
-    bus = FIRST_BUS
-    for number, layer in enumerate(found.layers):
-        _Layer(canvas, found, number, bus).draw()
-        if number > 0:
-            _risers(canvas, found.layers[number - 1].steps, layer.steps, bus - 1)
-        bus += layer.rows + 4
-    _inputs(canvas, found)
-    _outputs(canvas, found, bus - 1)
-    return canvas.finish()
+def lanes(graph: Graph, found: Unrolled, title: str, view: View = PLAIN, loops: Sequence[Loop] = ()) -> str:
+    """Return the picture of a recurrence as DOT; if its steps cannot be drawn in lanes, that of any graph.
+
+    ``loops`` are the ways back of the states, if one step stands for all.
+    """
+    plans = [plan(layer.pattern) for layer in (*found.layers, *found.turned)]
+    placed = [plan for plan in plans if plan is not None]
+    if len(placed) < len(plans) or (found.turned and any(len(plan.inputs) != 1 for plan in placed)):
+        return with_loops(scoped(graph, title, view), loops)
+    return _Picture(graph, found, placed, view, loops).written(title)
 
 
-def _kinds(graph: Graph, found: Unrolled) -> set[str]:
-    """Return the kinds of marks in the picture."""
-    chains = [graph[id] for id in (*found.source, *found.tail)]
-    beside = {marks.kind(graph, graph[id]) for mark in chains for id in mark.sources if graph[id].stored}
-    inputs = {"input"} if found.layers[0].steps[0].reads is not None or any(map(marks.indices, chains)) else set()
-    shown = {marks.kind(graph, mark) for mark in chains if not _gathers(mark)}
-    return {"c", "h", "layer", "pointwise"} | shown | beside | inputs
+class _Picture:
+    """Layers, one above the other, and what comes before and after them."""
+
+    def __init__(self, graph: Graph, found: Unrolled, plans: Sequence[Plan], view: View, loops: Sequence[Loop]) -> None:
+        self.graph, self.found, self.loops = graph, found, loops
+        self.canvas = Canvas(graph, view)
+        last = found.layers[-1].output(found.layers[-1].steps[-1])
+        self.ends_beside = found.outputs in ((), (last,)) and not found.beside.chains and not found.turned
+        rises = len(found.layers) > 1 or not self.ends_beside
+        self.layers = [
+            Layer(self.canvas, layer, plan, number, rises, reads=number == 0 and not found.turned)
+            for number, (layer, plan) in enumerate(zip(found.layers, plans, strict=False))
+        ]
+        self.turned = [
+            Layer(self.canvas, layer, plans[-1], 0, rises, reads=False, turned=True) for layer in found.turned
+        ]
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """Give the boxes one width, the steps their slots, and the layers their heights."""
+        everything = [*self.layers, *self.turned]
+        self.width = max(layer.width for layer in everything)
+        self.slots: dict[int, float] = {}
+        self.right = -STEPS
+        for step in _in_time(self.layers[0]):
+            self.slots[step.number] = self.right + STEPS + max(layer.room(step.number) for layer in everything)
+            self.right = self.slots[step.number] + self.width
+        for layer in everything:
+            layer.widen(self.width)
+            layer.slots = self.slots
+        base = 0.0
+        for layer in self.turned:
+            base = max(layer.input(step)[2][1] for step in self.layers[0].found.steps) / 2 + RISERS
+            layer.base = -base
+        for layer in self.layers:
+            layer.base = base
+            base += layer.top + (LOOPED if self.loops else RISERS)
+        self.top = base
+
+    def written(self, title: str) -> str:
+        """Return the picture as DOT."""
+        below = self._inputs_between() if self.turned else {}
+        named = len(self.layers) + len(self.turned) > 1
+        for layer in (*self.layers, *self.turned):
+            layer.below = below
+            layer.draw(named)
+            below = below if self.turned else layer.risen
+        for layer in (*self.layers, *self.turned):
+            layer.loop(self.loops)
+        self._source()
+        if self.turned:
+            self._joined()
+        elif self.found.beside.chains:
+            self._beside()
+        elif self.found.tail and self.ends_beside:
+            layer, step = self.layers[-1], self.layers[-1].found.steps[-1]
+            node = layer.risen[step.number]
+            self._tail(node, self.found.outputs, self.canvas.nodes[node].y, layer.line_of_state(BUS_LINE))
+        elif self.found.tail:
+            node, carried = self._rail(self.layers[-1], self.found.outputs, self.top)
+            self._tail(node, carried, self.top, self.layers[-1].line_of_state(BUS_LINE))
+        return self.canvas.written(title)
+
+    # What comes before
+
+    def _inputs_between(self) -> dict[int, str]:
+        """Add the inputs that both directions read, and return their nodes by the step's number."""
+        nodes = {}
+        for step in self.found.layers[0].steps:
+            name, look, size = self.layers[0].input(step)
+            x = self.slots[step.number] + self.width / 2
+            nodes[step.number] = self.canvas.put(name, look, x, 0.0, size)
+        return nodes
+
+    def _source(self) -> None:
+        """Add what makes the inputs, below them, and what picks each of them."""
+        steps = [step for step in _in_time(self.layers[0]) if None not in step.reads]
+        low = min(node.y - node.height / 2 for node in self.canvas.nodes.values())
+        for step in steps:
+            for id in step.reads:
+                picked = None if id is None else marks.indices(self.graph[id])
+                if id is not None and picked is not None:
+                    look, size = self.canvas.dressed(partial(_indices, picked))
+                    x = self.canvas.nodes[f"n{id}"].x
+                    self.canvas.kinds.add("input")
+                    node = self.canvas.put(f"i{id}", look, x, low - ROWS - size[1] / 2, size)
+                    self.canvas.line(node, f"n{id}", WIRE, [], [], end=id)
+        if self.found.source:
+            self._sequence([step.reads[0] for step in steps], low - 2 * ROWS)
+
+    def _sequence(self, inputs: Sequence[int | None], y: float) -> None:
+        """Add the chain that makes a sequence, and a line along which each step takes its part."""
+        parts = [id for id in inputs if id is not None]
+        x = self.canvas.nodes[f"n{parts[0]}"].x - 2 * SPACE
+        source = self.found.source
+        nodes: dict[int, str] = {}
+        for id in reversed(source):
+            width = self._size(id)[0]
+            nodes[id] = self._put(self.graph[id], (x - width / 2, y), below=True)
+            x -= width + SPACE
+        for before, after in pairwise(source):
+            self.canvas.line(nodes[before], nodes[after], WIRE, [before], [after], end=after)
+        tail, carried = nodes[source[-1]], source[-1:]
+        for place, id in enumerate(parts):
+            x, node = self.canvas.nodes[f"n{id}"].x, f"n{id}"
+            if place + 1 < len(parts):
+                point = self.canvas.point(f"s{id}", x, y, BRANCH, marks.LINE)
+                self.canvas.line(tail, point, WIRE, carried, parts[place:])
+                self.canvas.line(point, node, WIRE, carried, [id], end=id)
+                tail = point
+            else:
+                self.canvas.line(tail, node, WIRE, carried, [id], [(x, y)], end=id)
+
+    # What comes after
+
+    def _rail(self, layer: Layer, ids: Sequence[int], y: float) -> tuple[str, list[int]]:
+        """Add a line that gathers outputs; return the node from which it goes on, and what it carries."""
+        look = layer.line_of_state(BUS_LINE)
+        after = {*self.found.tail, *(id for id in self.found.gathers if id is not None)}
+        tail, carried = "", list[int]()
+        for step in _in_time(layer):
+            output = layer.found.output(step)
+            if output not in ids:
+                continue
+            start = layer.risen[step.number]
+            users = [user.id for user in self.graph.uses[output] if user.id in after]
+            if tail:
+                point = self.canvas.point(f"w{output}", self.canvas.nodes[start].x, y, BRANCH, look["color"])
+                self.canvas.line(tail, point, look, carried, users, self._corners(tail, y))
+                self.canvas.line(start, point, look, [output], users)
+            tail = point if tail else start
+            carried.append(output)
+        return tail, carried
+
+    def _corners(self, node: str, y: float) -> list[Point]:
+        """Return where a line from a node turns to run level at some height, if it has to."""
+        start = self.canvas.nodes[node]
+        return [] if abs(start.y - y) < 1 else [(start.x, y)]
+
+    def _tail(self, node: str, carried: Iterable[int], y: float, look: dict[str, Any], x: float | None = None) -> str:
+        """Add the chain of what is computed in the end, to the right, and return the first of its nodes."""
+        x = self.right + 2 * SPACE if x is None else x
+        first = ""
+        for id in self.found.tail:
+            width = self._size(id)[0]
+            head = self._put(self.graph[id], (x + width / 2, y))
+            if node:
+                self.canvas.line(node, head, look, carried, [id], self._corners(node, y), end=id)
+            first, node, carried, look, x = first or head, head, [id], WIRE, x + width + SPACE
+        return first
+
+    def _joined(self) -> None:
+        """Add the lines that gather the outputs of both directions, and the tail that joins them."""
+        found, (turned,) = self.found, self.turned
+        x = max(node.x + node.width / 2 for node in self.canvas.nodes.values()) + 2 * SPACE
+        ends = []
+        for layer, ids, gather, y in (
+            (self.layers[0], found.outputs, found.gathers[0], self.top),
+            (turned, found.reverse_outputs, found.gathers[1], turned.base - turned.top - RISERS),
+        ):
+            node, carried = self._rail(layer, ids, y) if ids else ("", [])
+            if gather is not None:
+                head = self._put(self.graph[gather], (x - SPACE, y))
+                look = layer.line_of_state(BUS_LINE)
+                self.canvas.line(node, head, look, carried, [gather], self._corners(node, y), end=gather)
+                node, carried = head, [gather]
+            ends.append((layer, node, carried, y))
+        first = self._tail("", [], 0.0, WIRE, x)
+        for layer, node, carried, y in ends:
+            if node and first:
+                corners = [*self._corners(node, y), (self.canvas.nodes[first].x, y)]
+                look = layer.line_of_state(BUS_LINE)
+                self.canvas.line(node, first, look, carried, found.tail[:1], corners, end=found.tail[0])
+
+    def _beside(self) -> None:
+        """Add what is computed at every step above it, the line along which it adds up, and the tail."""
+        layer, beside = self.layers[-1], self.found.beside
+        heights, y = self._heights(beside.chains)
+        total, carried = "", list[int]()
+        for step, ids, added in zip(_in_time(layer), beside.chains, beside.sums, strict=True):
+            if not ids:
+                continue
+            node, before, look = layer.risen[step.number], layer.found.output(step), layer.line_of_state(THIN_LINE)
+            x = self.canvas.nodes[node].x
+            for id, height in zip(ids, heights, strict=True):
+                head = self._put(self.graph[id], (x, height), beside=True)
+                self.canvas.line(node, head, look, [before], [id], end=id)
+                node, before, look = head, id, WIRE
+            total, carried = self._added(total, carried, node, before, added, y)
+        if self.found.tail:
+            self._tail(total, carried, y, WIRE)
+
+    def _heights(self, chains: Iterable[Sequence[int]]) -> tuple[list[float], float]:
+        """Return the rows of what is computed at every step, and that of the sum above them."""
+        heights = []
+        y = self.top
+        for row in zip(*filter(None, chains), strict=True):
+            height = max(self._size(id)[1] for id in row)
+            heights.append(y + height / 2)
+            y += height + ROWS
+        sums = [self._size(id)[1] for id in self.found.beside.sums if id is not None]
+        return heights, y + max(sums, default=0.0) / 2
+
+    def _added(
+        self, total: str, carried: list[int], node: str, end: int, added: int | None, y: float
+    ) -> tuple[str, list[int]]:
+        """Add what one step gives to a sum, or to what gathers it; return where that goes on, and what it carries."""
+        x = self.canvas.nodes[node].x
+        if added is not None:
+            head = self._put(self.graph[added], (x, y), beside=True)
+            self.canvas.line(node, head, WIRE, [end], [added], end=added)
+            if total:
+                self.canvas.line(total, head, WIRE, carried, [added], self._corners(total, y), end=added)
+            return head, [added]
+        if not total or not self.found.tail:
+            return node, [end]
+        point = self.canvas.point(f"w{end}", x, y, BRANCH, marks.LINE)
+        self.canvas.line(total, point, WIRE, carried, self.found.tail[:1], self._corners(total, y))
+        self.canvas.line(node, point, WIRE, [end], self.found.tail[:1])
+        return point, [*carried, end]
+
+    # Marks outside of the steps
+
+    def _look(self, mark: Mark, show: Show) -> dict[str, Any]:
+        """Return the look of a computed mark; a stack is only the end of the line that gathers."""
+        if mark.op == "stack" and not mark.label:
+            return marks.bar()
+        self.canvas.kinds.add(marks.kind(self.graph, mark))
+        return marks.look(self.graph, mark, show)
+
+    def _size(self, id: int) -> Size:
+        """Return the size of a computed mark."""
+        return self.canvas.dressed(partial(self._look, self.graph[id]))[1]
+
+    def _put(self, mark: Mark, place: Point, below: bool = False, beside: bool = False) -> str:
+        """Add a computed mark, and what it reads that is stored: above it, below it, or at its left."""
+        (x, y), name = place, f"n{mark.id}"
+        look, (width, height) = self.canvas.dressed(partial(self._look, mark))
+        text = marks.name(self.graph, mark) or mark.op
+        self.canvas.put(name, {**look, **marks.identity(mark, text, name, self.canvas.show)}, x, y, (width, height))
+        read = list(self._stored(mark))
+        across = sum(size[0] + SPACE for *_, size in read) - SPACE
+        left = x - (width / 2 + SPACE + across if beside else across / 2)
+        for id, other, look, size in read:
+            away = 0.0 if beside else height / 2 + ROWS + size[1] / 2
+            middle = left + size[0] / 2
+            self.canvas.put(other, look, middle, y - away if below else y + away, size)
+            corners = [] if beside or abs(middle - x) < 1 else [(middle, y)]
+            self.canvas.line(other, name, WIRE, [] if id is None else [id], [mark.id], corners, mark.id)
+            left += size[0] + SPACE
+        return name
+
+    def _stored(self, mark: Mark) -> Iterable[tuple[int | None, str, dict[str, Any], Size]]:
+        """Give what a mark reads that is stored, and the indices by which it picks: ids, names, looks and sizes."""
+        for id in dict.fromkeys(mark.sources):
+            other = self.graph[id]
+            if other.stored and not other.is_number:
+                kind, text = marks.kind(self.graph, other), marks.stored_text(self.graph, other)
+                self.canvas.kinds.add(kind)
+                self.canvas.notes.add(marks.origin(self.graph, other))
+                name = f"n{id}" if f"n{id}" not in self.canvas.nodes else f"n{id}at{mark.id}"
+                look, size = self.canvas.dressed(partial(marks.stored, kind, text, other))
+                yield id, name, {**look, **marks.identity(other, text, name, self.canvas.show)}, size
+        picked = marks.indices(mark)
+        if picked is not None:
+            self.canvas.kinds.add("input")
+            yield None, f"i{mark.id}", *self.canvas.dressed(partial(_indices, picked))
 
 
-def _gathers(mark: Mark) -> bool:
-    """Tell whether this is only the end of the rail that gathers the states."""
-    return mark.op == "stack" and not mark.label
+def _indices(text: str, show: Show) -> dict[str, Any]:
+    """Return the look of the indices by which something is picked, which tell nothing more."""
+    return marks.stored("input", text)
 
 
-def _carries(*sources: int, to: int | None = None, line: str = "") -> str:
-    """Return the classes of a line: which marks' values it carries, and to which mark if it ends there."""
-    classes = ["fwd", line, *(f"from-n{id}" for id in sources), "" if to is None else f"to-n{to}"]
-    return " ".join(filter(None, classes))
-
-
-class _Canvas:
-    """The statements so far, and which nodes stand in which row."""
-
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
-        self.dot = Writer()
-        self.rows: dict[int, list[str]] = {}
-        self.points: dict[str, float] = {}
-
-    def put(self, row: int, node: str, **attributes: Any) -> str:
-        """Write a node into a row, and return its name."""
-        self.rows.setdefault(row, []).append(node)
-        self.dot.node(node, **attributes)
-        return node
-
-    def mark(self, row: int, mark: Mark, look: dict[str, Any], title: str, group: str = "", suffix: str = "") -> str:
-        """Write a mark into a row; ``group`` is the column in which it stands."""
-        node = f"n{mark.id}{suffix}"
-        column = {"group": group} if group else {}
-        return self.put(row, node, **look, **column, **marks.identity(mark, title, node))
-
-    def point(self, row: int, node: str, line: dict[str, Any], group: str, width: float) -> str:
-        """Write a point of a line into a row."""
-        self.points[node] = width
-        return self.put(row, node, shape="point", width=width, color=line.get("color", marks.LINE), group=group)
-
-    def wire(self, tail: str, head: str, line: dict[str, Any], classes: str, back: bool = False) -> None:
-        """Write a piece of a line; ``back`` declares it from its head to its tail."""
-        attributes = {**line}
-        ends = {"tail": head, "head": tail} if back else {"tail": tail, "head": head}
-        if back:
-            attributes["dir"] = "back"
-        if head in self.points:
-            attributes["arrowtail" if back else "arrowhead"] = "none"
-        for end, node in ends.items():
-            if self.points.get(node, BRANCH) < BRANCH:
-                attributes[f"{end}clip"] = "false"
-        self.dot.edge(ends["tail"], ends["head"], **attributes, class_=classes)
-
-    def hidden(self, tail: str, head: str, weight: int) -> None:
-        """Hold two nodes in their order, and the nearer together the greater the weight."""
-        self.dot.edge(tail, head, style="invis", weight=weight)
-
-    def finish(self) -> str:
-        """Hold the nodes of each row together, and return the whole text."""
-        for row in sorted(self.rows):
-            self.dot.same_rank(self.rows[row])
-        return self.dot.text()
-
-
-class _Layer:
-    """One layer of the recurrence, its bus in a given row."""
-
-    def __init__(self, canvas: _Canvas, found: Unrolled, number: int, bus: int) -> None:
-        self.canvas = canvas
-        self.graph = canvas.graph
-        self.layer = found.layers[number]
-        self.name = "  ".join(self.layer.scope[-1:]) if len(found.layers) > 1 else ""
-        self.box = number
-        upper = found.layers[number + 1].steps if number + 1 < len(found.layers) else ()
-        self.read_above = {step.reads for step in upper} or set(found.outputs)
-        self.bus, self.gates, self.belt = bus, bus + 1, bus + 2 + self.layer.rows
-        self.c = self.h = ""  # the nodes from which the states go on to the next step
-
-    def draw(self) -> None:
-        """Write all steps, and before them the first states in a box of their own, which is not seen."""
-        first = self.layer.steps[0]
-        with self.canvas.dot.box(f"{self.box}_0", style="invis", label="", margin=4):
-            self.c = self._state("c", self.belt, first.c_before, 0, first.h_before)
-            self.h = self._state("h", self.bus, first.h_before, 0, first.h_before)
-        for number, step in enumerate(self.layer.steps, start=1):
-            label = f"{self.name}  {step.name}" if self.name else step.name
-            with self.canvas.dot.box(f"{self.box}_{number}", **marks.box(label, "b")):
-                self._nodes(step, number)
-            self._belt(step)
-            self._bus(step)
-            self._rise(step)
-            self._fall(step)
-            self.c, self.h = f"n{step.c}", f"n{step.h}"
-            if step.h in self.read_above:
-                self._upwards(step)
-
-    # The nodes of a step
-
-    def _nodes(self, step: Step, number: int) -> None:
-        """Write the nodes of a step."""
-        canvas = self.canvas
-        for id in step.gates:
-            gate = self.graph[id]
-            look = marks.layer(marks.glyph(self.graph, gate), marks.word(self.graph, gate))
-            canvas.mark(self.gates, gate, look, marks.name(self.graph, gate) or gate.op, f"k{id}")
-            canvas.point(self.bus, f"j{id}", BUS, f"k{id}", BRANCH)
-        for id in step.rise:
-            self._op(id, self.gates + step.height[id], step)
-        for id in step.belt:
-            self._op(id, self.belt, step)
-        for place, id in enumerate(step.fall, start=1):
-            self._op(id, self.belt - place, step)
-        canvas.point(self.belt, f"b{step.c}", BELT, f"k{step.column[step.h]}", JOINT)
-        self._state("c", self.belt, step.c, number, step.h)
-        self._state("h", self.bus, step.h, number, step.h)
-        canvas.point(self.belt - len(step.fall), f"p{step.h}", BUS, f"out{step.h}", TURN)
-        if step.h in self.read_above:
-            last = step is self.layer.steps[-1]
-            canvas.point(self.bus, f"u{step.h}", BUS, f"up{step.h}", TURN if last else BRANCH)
-            canvas.point(self.belt, f"v{step.h}", BUS if last else BELT, f"up{step.h}", TURN if last else THIN)
-
-    def _state(self, letter: str, row: int, id: int, number: int, h: int) -> str:
-        """Write a state, in the column at the end of the step that makes ``h``."""
-        text = marks.subscripted(letter, number)
-        return self.canvas.mark(row, self.graph[id], marks.state(letter, text), text, f"out{h}")
-
-    def _op(self, id: int, row: int, step: Step) -> None:
-        """Write an op, and the corners at which operands from other columns turn towards it."""
-        mark = self.graph[id]
-        sign = marks.glyph(self.graph, mark)
-        suffix = "op" if id in (step.c, step.h) else ""
-        self.canvas.mark(row, mark, marks.op(sign), mark.op, f"k{step.column[id]}", suffix)
-        for operand in self._risen(id, step):
-            if step.column[operand] != step.column[id]:
-                self.canvas.point(row, f"p{operand}", WIRE, f"k{step.column[operand]}", THIN)
-
-    def _risen(self, id: int, step: Step) -> list[int]:
-        """Return the operands of an op that come up from the gates."""
-        return [operand for operand in self.graph[id].sources if operand in step.height]
-
-    # The lines of a step
-
-    def _node(self, id: int, step: Step) -> str:
-        """Return the node of an op; that of the op which makes a state is not the state's own."""
-        return f"n{id}op" if id in (step.c, step.h) else f"n{id}"
-
-    def _belt(self, step: Step) -> None:
-        """Write the belt, from the cell state before to the new one."""
-        source, tail = step.c_before, self.c
-        for id in step.belt:
-            head = self._node(id, step)
-            self.canvas.wire(tail, head, BELT, _carries(source, to=id, line="belt"), back=tail == self.c)
-            source, tail = id, head
-        for head in (f"b{step.c}", f"n{step.c}"):
-            self.canvas.wire(tail, head, BELT, _carries(step.c, line="belt"))
-            tail = head
-
-    def _bus(self, step: Step) -> None:
-        """Write the bus: h from the step before meets the input and goes to every gate."""
-        canvas, tail = self.canvas, self.h
-        read = [step.h_before] if step.reads is None else [step.h_before, step.reads]
-        for id in step.gates:
-            first = tail == self.h
-            canvas.wire(tail, f"j{id}", BUS, _carries(*(read[:1] if first else read), line="hbus"), back=first)
-            canvas.wire(f"j{id}", f"n{id}", WIRE, _carries(*read, to=id))
-            tail = f"j{id}"
-        canvas.hidden(tail, f"n{step.h}", 1)
-
-    def _rise(self, step: Step) -> None:
-        """Write the lines that come up to the ops."""
-        for id in (*step.rise, *step.belt, *step.fall):
-            for operand in self._risen(id, step):
-                tail = f"n{operand}"
-                if step.column[operand] != step.column[id]:
-                    self.canvas.wire(tail, f"p{operand}", WIRE, _carries(operand))
-                    tail = f"p{operand}"
-                self.canvas.wire(tail, self._node(id, step), WIRE, _carries(operand, to=id))
-
-    def _fall(self, step: Step) -> None:
-        """Write the way from the belt down to the new h."""
-        canvas, tail, source = self.canvas, f"b{step.c}", step.c
-        for id in step.fall:
-            head = self._node(id, step)
-            canvas.wire(tail, head, WIRE, _carries(source, to=id), back=True)
-            tail, source = head, id
-        canvas.wire(tail, f"p{step.h}", LOOSE, _carries(step.h, line="hbus"))
-        canvas.wire(f"p{step.h}", f"n{step.h}", BUS, _carries(step.h, line="hbus"), back=True)
-        canvas.hidden(f"p{step.h}", f"n{step.c}", 10)
-
-    def _upwards(self, step: Step) -> None:
-        """Write the line that takes h up past the belt; the states go on from beyond it."""
-        h, up, past = f"n{step.h}", f"u{step.h}", f"v{step.h}"
-        self.canvas.wire(h, up, BUS, _carries(step.h, line="hbus"))
-        self.canvas.wire(up, past, RISER, _carries(step.h))
-        self.h = up
-        if step is self.layer.steps[-1]:
-            self.canvas.hidden(f"n{step.c}", past, 1)
-        else:
-            self.canvas.wire(f"n{step.c}", past, BELT, _carries(step.c, line="belt"))
-            self.c = past
-
-
-def _risers(canvas: _Canvas, lower: Sequence[Step], upper: Sequence[Step], row: int) -> None:
-    """Write the lines that take each h of a layer up to the same step of the layer above."""
-    canvas.hidden(f"n{lower[0].c_before}", f"n{upper[0].h_before}", 100)
-    for below, step in zip(lower, upper, strict=True):
-        right = canvas.point(row, f"w{below.h}", BUS, f"up{below.h}", TURN)
-        left = canvas.point(row, f"y{below.h}", BUS, f"k{step.gates[0]}", TURN)
-        canvas.hidden(f"n{below.c}", f"n{step.h}", 100)
-        canvas.wire(f"v{below.h}", right, RISER, _carries(below.h))
-        canvas.wire(right, left, LOOSE, _carries(below.h), back=True)
-        canvas.wire(left, f"j{step.gates[0]}", RISER, _carries(below.h))
-
-
-def _inputs(canvas: _Canvas, found: Unrolled) -> None:
-    """Write the inputs of the lowest layer's steps, and below them what makes them."""
-    tail = _chain(canvas, found.source, SOURCE, beside=SOURCE - 1) if found.source else ""
-    steps = found.layers[0].steps
-    for number, step in enumerate(steps, start=1):
-        if step.reads is None:
-            continue
-        mark, column = canvas.graph[step.reads], f"k{step.gates[0]}"
-        text = marks.subscripted(mark.label or "x", number)
-        node = canvas.mark(INPUTS, mark, marks.stored("input", text), text, column)
-        canvas.wire(node, f"j{step.gates[0]}", WIRE, _carries(mark.id))
-        if tail:
-            point = canvas.point(SOURCE, f"s{mark.id}", WIRE, column, THIN if step is steps[-1] else BRANCH)
-            canvas.wire(tail, point, WIRE, _carries(found.source[-1]))
-            canvas.wire(point, node, WIRE, _carries(found.source[-1], to=mark.id))
-            tail = point
-
-
-def _outputs(canvas: _Canvas, found: Unrolled, row: int) -> None:
-    """Write what is computed from the states, at the end of a rail that gathers them."""
-    tail = ""
-    for place, h in enumerate(found.outputs):
-        point = canvas.point(row, f"w{h}", BUS, f"up{h}", BRANCH if tail else TURN)
-        canvas.wire(f"v{h}", point, RISER, _carries(h))
-        if tail:
-            canvas.wire(tail, point, BUS, _carries(*found.outputs[:place]))
-        tail = point
-    if found.tail:
-        _chain(canvas, found.tail, row, beside=row + 1)
-        canvas.wire(tail, f"n{found.tail[0]}", BUS, _carries(*found.outputs, to=found.tail[0]))
-
-
-def _chain(canvas: _Canvas, ids: Sequence[int], row: int, beside: int) -> str:
-    """Write marks that are computed one from another into a row, what else they read into the row beside it."""
-    node = ""
-    for place, id in enumerate(ids):
-        mark, tail = canvas.graph[id], node
-        look = marks.bar() if _gathers(mark) else marks.look(canvas.graph, mark)
-        node = canvas.mark(row, mark, look, marks.name(canvas.graph, mark) or mark.op)
-        if tail:
-            canvas.wire(tail, node, WIRE, _carries(ids[place - 1], to=id))
-        _beside(canvas, mark, node, beside, back=beside > row)
-    return node
-
-
-def _beside(canvas: _Canvas, mark: Mark, node: str, row: int, back: bool) -> None:
-    """Write the stored marks that a mark reads into a row, and the indices by which it picks."""
-    for id in dict.fromkeys(mark.sources):
-        other = canvas.graph[id]
-        if other.stored and not other.is_number:
-            text = marks.stored_text(canvas.graph, other)
-            canvas.mark(row, other, marks.stored(marks.kind(canvas.graph, other), text), text)
-            canvas.wire(f"n{id}", node, WIRE, _carries(id, to=mark.id), back)
-    picked = marks.indices(mark)
-    if picked is not None:
-        canvas.put(row, f"i{mark.id}", **marks.stored("input", picked))
-        canvas.wire(f"i{mark.id}", node, WIRE, _carries(), back)
+def _in_time(layer: Layer) -> list[Step]:
+    """Return the steps of a layer from left to right."""
+    return sorted(layer.found.steps, key=lambda step: step.number)

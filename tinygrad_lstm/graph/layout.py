@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple, Unpack
 
 from .backward import expect_gradients
@@ -11,11 +12,13 @@ from .flow import flow, suits
 from .formulas import explained, expression
 from .ir import SWEPT, Drawable, Graph, read
 from .lanes import lanes
-from .levels import shown
+from .levels import Shown, shown
 from .marks import Title
-from .recurrence import step_of, unrolled, with_steps
+from .recurrence import step_of, with_steps
+from .rolling import with_loops
 from .scoped import scoped
 from .theme import themed
+from .unrolling import unrolled, unswept
 from .view import Options, View
 
 __all__ = ["Layout", "laid_out", "to_dot"]
@@ -50,7 +53,7 @@ def laid_out(thing: Drawable, view: View) -> Layout:
     """Return the picture of a tape, or of a tensor's history."""
     tape = with_steps(looped(read(thing)))
     expect_gradients(tape, view)
-    seen = shown(tape, view)
+    seen = _seen(tape, view)
     graph = explained(seen.graph)
     title = _title(tape) if view.title is None else view.title
     if not title and not seen.note and view.title is None and suits(graph, view):
@@ -62,10 +65,21 @@ def laid_out(thing: Drawable, view: View) -> Layout:
     elif suits(graph, view):
         text = flow(graph, title, view)
     elif seen.level != "op" and (found := unrolled(graph)) is not None:
-        text = lanes(graph, found, title)
+        text = lanes(graph, found, title, view, seen.loops)
     else:
-        text = scoped(graph, title, view)
+        text = with_loops(scoped(graph, title, view), seen.loops)
     return Layout(themed(text, view.theme), graph, title)
+
+
+def _seen(tape: Graph, view: View) -> Shown:
+    """Return what a view shows; a recurrence without the backward pass that was recorded beside it, if that can be."""
+    seen = shown(tape, view)
+    if seen.level != "op" and view.direction != "both" and (forward := unswept(tape)) is not tape:
+        bare = shown(forward, view)
+        if unrolled(bare.graph) is not None:
+            note = "the recorded backward pass is left out"
+            return replace(bare, note="; ".join(filter(None, [bare.note, note])))
+    return seen
 
 
 def _title(graph: Graph) -> str:

@@ -56,20 +56,22 @@ def shown(graph: Graph, view: View) -> Shown:
         graph = repeated(graph)
     found = chains(graph)
     level = view.level or _fitting(graph, found)
+    odd: list[list[int]] = []
     if found and not view.fold and not view.unfold:
         if level == "cell":
             return _cells(graph, found, view)
-        odd = [(chain, differing(graph, chain)) for chain in found] if view.rolled else []
-        if level == "gate" and view.rolled and not any(steps for _, steps in odd):
-            bare = seen_through(graph)
-            drawn, loops = rolled(bare, chains(bare))
-            return Shown(once(drawn), level, "the first step stands for all", loops=loops)
+        if level == "gate" and view.rolled:
+            odd = [differing(graph, chain) for chain in found]
+            if not any(odd):
+                bare = seen_through(graph)
+                drawn, loops = rolled(bare, chains(bare))
+                return Shown(once(drawn), level, "the first step stands for all", loops=loops)
     for plan in _plans(graph, () if view.unfold else found):
         drawn, notes = _levelled(_shortened(graph, plan, level), level, view), _told(plan)
         if visible(drawn) <= view.limit:
             break
     drawn, more = within(drawn, view.limit, view.unfold)
-    return Shown(once(drawn), level, "; ".join(filter(None, [*notes, more])))
+    return Shown(once(drawn), level, "; ".join(filter(None, [*_not_rolled(odd), *notes, more])))
 
 
 def _plans(graph: Graph, found: tuple[Chain, ...]) -> Iterator[tuple[Chain, ...]]:
@@ -116,10 +118,15 @@ def _told(found: Sequence[Chain]) -> list[str]:
     return [f"folded: {', '.join(spans)}"] if spans else []
 
 
+def _not_rolled(odd: Sequence[Sequence[int]]) -> list[str]:
+    """Return which steps of recurrences keep them from being rolled, in words."""
+    return [f"not rolled, for these steps differ: {', '.join(map(str, steps))}" for steps in odd if any(steps)]
+
+
 def _cells(graph: Graph, found: tuple[Chain, ...], view: View) -> Shown:
     """Return a graph as chains of cells: all of them, or the first and the last, or with all steps rolled into one."""
     odd = [differing(graph, chain) if view.rolled else [0] for chain in found]
-    notes = [f"not rolled, for these steps differ: {', '.join(map(str, steps))}" for steps in odd if any(steps)]
+    notes = _not_rolled(odd)
     found = tuple(chain if steps else whole(graph, chain, 0) for chain, steps in zip(found, odd, strict=True))
     many = view.level is None and max(len(chain.cells) for chain in found) > CELLS
     for plan in itertools.islice(_plans(graph, found), int(many), None):

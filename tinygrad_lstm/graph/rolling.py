@@ -1,7 +1,7 @@
-"""A recurrence as one of its steps, the first, with a line for each state from where it leaves back to where it enters.
+"""A recurrence as one of its steps, with a line for each state from where it leaves back to where it enters.
 
-All steps are alike (`chains.differing` tells), so the first one stands for them; what each of them reads is one mark, and
-so is what is made of each of them.
+All steps are alike (`chains.differing` tells), so the first one stands for them; what each of them reads is one mark,
+and so is what is made of each of them.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def rolled(graph: Graph, found: Sequence[Chain]) -> tuple[Graph, tuple[Loop, ...
 def with_loops(text: str, loops: Sequence[Loop]) -> str:
     """Return a picture as DOT with the ways of the states back, where it has the states before and after."""
     dot = Writer()
-    for place, (start, end, name, steps) in enumerate(loops):
+    for start, end, name, steps in loops:
         if f'"n{start}" [' in text and f'"n{end}" [' in text:
             colour = COLOURS["c" if name == "c" else "h"][1]
             line = {"color": colour, "penwidth": WIDTHS.get(name, WIDTHS["h"]), "fontcolor": colour, "weight": 0}

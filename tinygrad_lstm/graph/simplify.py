@@ -55,6 +55,8 @@ def seen_through(graph: Graph) -> Graph:
         same = _same_as(mark, kept)
         if same is None and (row := _row_taken(mark)) is not None:  # one taken twice is one
             same = rows.setdefault((mark.sources[0], row, mark.label), mark.id)
+            if same != mark.id:
+                kept[same] = replace(kept[same], twins=(*kept[same].twins, mark.id))
         if same is not None and same != mark.id:
             stand_ins[mark.id] = same
         else:
