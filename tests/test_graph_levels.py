@@ -565,6 +565,23 @@ def test_weights_are_counted_once_for_all_steps() -> None:
     assert "2 tensors · 15 numbers" in to_dot(bare(60))
 
 
+def test_weights_are_drawn_once_or_at_each_step() -> None:
+    def weights(**options: object) -> tuple[int, int]:
+        text = to_dot(loop(4), **options)
+        parameters = len(re.findall(r"role-parameter", text))
+        return parameters, len(re.findall(r'class="rail', text))
+
+    assert weights(level="cell") == weights(level="cell", weights="once") == (1, 3 + 4 + 4)
+    assert weights(level="cell", weights="step") == (4, 4)
+    once, step = (drawn(loop(4), level="op", weights=weights) for weights in ("once", "step"))
+    assert once.text != step.text == drawn(loop(4), level="op").text
+    assert lines(once.text) == lines(step.text) == uses(once.graph)
+    leaf = re.compile(r'^ *"(n\d+)(?:at\d+)?" \[.*op-leaf', re.MULTILINE)
+    leaves = [leaf.findall(layout.text) for layout in (once, step)]
+    assert [len(set(found)) for found in leaves] == [6, 6]
+    assert [len(found) for found in leaves] == [6, 4 * 6]
+
+
 def test_a_sweep_comes_back_on_every_track() -> None:
     layout = drawn(last_state(4, sweep=True), level="cell", values=True, grads=True, direction="both")
     forth, back = lines(layout.text), lines(layout.text, "bwd")

@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 from .. import __version__
 from ..charlm import Configuration
-from ..graph.view import Direction, Level, Theme
+from ..graph.view import Direction, Level, Theme, Weights
 from . import drawing, generating, information, training
 
 __all__ = ["parser"]
@@ -118,6 +118,7 @@ def _draw(command: argparse.ArgumentParser) -> None:
     add("--grads", action="store_true", help="show gradients under them")
     add("--direction", choices=get_args(Direction), help="which way the lines lead (default: forward)")
     add("--rolled", action="store_true", help="show a recurrence as one step with its loop")
+    add("--weights", choices=get_args(Weights), help="draw the weights that steps share once, or at each step")
     add("--fold", action="append", metavar="SCOPE", help="show a scope as one mark; may be given several times")
     add("--unfold", action="append", metavar="SCOPE", help="show what is in a scope; may be given several times")
     add("--theme", choices=get_args(Theme), help="the colours; auto is both in one SVG (default: light)")

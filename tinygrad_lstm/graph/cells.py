@@ -1,8 +1,9 @@
 """A recurrence as a chain of cells: a box for each step, time from left to right, its states on straight tracks.
 
-Below each cell stands what it reads, above it what is made of its output, and on a rail over all of them the weights
-that they share. A layer that reads another's states stands over it, each of its cells over the state that it reads; one
-that begins with the last step runs from right to left. A rolled recurrence is one cell with a loop for each state.
+Below each cell stands what it reads, above it what is made of its output, and the weights that all of them share: on a
+rail over them, or at each. A layer that reads another's states stands over it, each of its cells over the state that it
+reads; one that begins with the last step runs from right to left. A rolled recurrence is one cell with a loop for each
+state.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from . import marks
 from .chains import Cell, Chain, is_row
 from .columns import Columns
 from .dot import Html, Tooltip, clipped, escaped
-from .ir import Graph, Mark
+from .ir import Graph, Mark, Record
 from .marks import COLOURS, SECONDARY, TEXT
 from .ranks import NOWHERE, Column, Port, Ranks, carries
 from .strips import ROWS, TALL, THIN
@@ -173,23 +174,36 @@ class _Cells(Ranks):
         return {"shape": "plain", "label": Html(table), **marks.identity(mark, track.name, show=self.show)}
 
     def _add_weights(self, track: Track) -> None:
-        """Add the weights of a chain, on a rail over its cells; those of a single cell stand over it."""
+        """Add the weights of a chain: on a rail over its cells, or over each of them, as over a single one."""
         if not track.chain.weights or self.graph.record is None:
             return
-        leaves = [self.graph.record.marks[leaf] for leaf in track.chain.weights]
+        look, height = self._weights(track, self.graph.record), track.height(WEIGHTS)
+        name = f"w{self.tracks.index(track)}"
+        self.kinds.add("parameter")
+        if self.view.weights == "step" or len(track.cells) == 1:
+            for cell in track.cells:
+                node = f"{name}at{cell.id}"
+                self.put(node, track.column(cell), height, **look, id=node)
+                self.edge(node, f"n{cell.id}", **DROP)
+        else:
+            column = track.column(track.cells[0], JUNCTION + 1 if track.chain.reverse else BEFORE)
+            self.put(name, column, height, **look, id=name)
+            self._add_rail(track, name, height)
+
+    def _weights(self, track: Track, record: Record) -> dict[str, Any]:
+        """Return the look of all weights of a chain, as one mark."""
+        leaves = [record.marks[leaf] for leaf in track.chain.weights]
         size = sum(math.prod(leaf.shape) for leaf in leaves)
         shared = "shared weights" if track.chain.steps > 1 else "weights"
         text = f"{len(leaves)} tensor{'s' * (len(leaves) > 1)} · {size:,} number{'s' * (size > 1)}"
         label = f'<B>W</B> <FONT POINT-SIZE="10">{shared}</FONT><BR/><FONT POINT-SIZE="10">{text}</FONT>'
         tip = Tooltip("\n".join(f"{leaf.label or 'leaf'} {marks.size(leaf.shape)}" for leaf in leaves))
-        node, height, left = f"w{self.tracks.index(track)}", track.height(WEIGHTS), track.cells[0]
-        alone = len(track.cells) == 1
-        column = track.column(left, 0 if alone else JUNCTION + 1 if track.chain.reverse else BEFORE)
-        look = marks.stored("parameter", "") | {"label": Html(label), "tooltip": tip, "id": node}
-        self.put(node, column, height, **look, class_="role-parameter")
-        self.kinds.add("parameter")
-        stops = [] if alone else [node]
-        for cell in track.cells if not alone else ():
+        return marks.stored("parameter", "") | {"label": Html(label), "tooltip": tip, "class_": "role-parameter"}
+
+    def _add_rail(self, track: Track, node: str, height: int) -> None:
+        """Add the rail from the weights over all cells of a chain, with a line down to each of them."""
+        stops = [node]
+        for cell in track.cells:
             drop = self.point(f"{node}p{cell.id}", track.column(cell), height, WEIGHT, JOINT)
             crossing = f"x{cell.id}"
             passes = self._leaves(cell) and (track.chain.reverse or cell is not track.cells[-1])
@@ -200,8 +214,6 @@ class _Cells(Ranks):
             self.edge(drop, f"n{cell.id}", **DROP)
         for before, after in itertools.pairwise(stops):
             self.edge(before, after, **RAIL)
-        if alone:
-            self.edge(node, f"n{left.id}", **DROP)
 
     # What stands beside them, and elsewhere
 

@@ -1,7 +1,8 @@
 """Any tape: a mark for each op, a box for each scope, from left to right.
 
-What would make the picture a tangle is taken out of it: a parameter stands as a small chip at each of its uses; a
-tensor that several ops in a box read enters it at one point; a step begins where the step before it has ended.
+What would make the picture a tangle is taken out of it: a parameter stands as a small chip at each of its uses, unless
+one mark for all of them is asked for; a tensor that several ops in a box read enters it at one point; a step begins
+where the step before it has ended.
 Gradients go back on the same ways, on lines that are declared as those of values are, and drawn backwards.
 """
 
@@ -49,6 +50,7 @@ class _Scoped:
     def __init__(self, graph: Graph, view: View) -> None:
         self.graph = graph
         self.direction = view.direction
+        self.chips = view.weights != "once"
         self.show = Show.of(graph, view, backward=view.direction == "backward")
         self.lines = Backward(graph) if view.direction != "forward" else None
         self.carried = _carried(graph)
@@ -107,7 +109,7 @@ class _Scoped:
         self.kinds.add(kind)
         users = self.graph.uses[mark.id]
         text = marks.stored_text(self.graph, mark)
-        if _in_chips(mark, users):
+        if self.chips and _in_chips(mark, users):
             for user in users:
                 self._add_chip(mark, user, text)
             return
@@ -212,6 +214,8 @@ class _Scoped:
         if self._tail(edge) != f"n{edge.source}":
             return {"color": marks.COLOURS[marks.kind(self.graph, source)][1], "arrowsize": 0.5}
         look: dict[str, Any] = {"weight": 4}
+        if source.is_parameter:
+            look["color"] = marks.COLOURS["parameter"][1]
         if state is not None:
             self.kinds |= {state} if self.direction != "backward" else set()
             look = {"color": marks.COLOURS[state][1], **STRAIGHT[state]}

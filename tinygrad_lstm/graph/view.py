@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, TypedDict, get_args
 
-__all__ = ["Direction", "Level", "Options", "Theme", "View"]
+__all__ = ["Direction", "Level", "Options", "Theme", "View", "Weights"]
 
 Level: TypeAlias = Literal["op", "gate", "cell", "module"]
 """What one mark is: a primitive, a learned layer or an op between them, a step of a recurrence, a module."""
@@ -15,6 +15,9 @@ Direction: TypeAlias = Literal["forward", "backward", "both"]
 
 Theme: TypeAlias = Literal["light", "dark", "auto"]
 """The colours; ``"auto"`` is one SVG that follows the reader's choice."""
+
+Weights: TypeAlias = Literal["once", "step"]
+"""Whether the weights that all steps share are drawn once, with lines to each of them, or at each step."""
 
 
 class Options(TypedDict, total=False):
@@ -28,6 +31,7 @@ class Options(TypedDict, total=False):
     fold: tuple[str, ...]
     unfold: tuple[str, ...]
     rolled: bool
+    weights: Weights | None
     theme: Theme
     limit: int
 
@@ -50,6 +54,9 @@ class View:
         Scopes that are shown as one mark, or that are not though their like are: the ends of paths, as ``"lstm/l0"``.
     rolled
         Whether a recurrence is shown as one step with its loop.
+    weights
+        How weights that several steps share are drawn; None for once beside cells, and at each step beside ops. A mark
+        at the level of gates has its weights in it.
     theme
         The colours.
     limit
@@ -64,14 +71,16 @@ class View:
     fold: tuple[str, ...] = ()
     unfold: tuple[str, ...] = ()
     rolled: bool = False
+    weights: Weights | None = None
     theme: Theme = "light"
     limit: int = 150
 
     def __post_init__(self) -> None:
-        for name, choices in (("level", Level), ("direction", Direction), ("theme", Theme)):
+        chosen = {"level": Level, "direction": Direction, "weights": Weights, "theme": Theme}
+        for name, choices in chosen.items():
             value: Any = getattr(self, name)
             allowed = get_args(choices)
-            if value not in allowed and not (name == "level" and value is None):
+            if value not in allowed and not (name in ("level", "weights") and value is None):
                 raise ValueError(f"draw: got {name}={value!r}, wanted one of {', '.join(map(repr, allowed))}.")
         if self.limit < 1:
             raise ValueError(f"draw: got limit={self.limit}, wanted at least 1.")
