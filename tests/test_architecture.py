@@ -35,6 +35,9 @@ BELOW = {
 }
 """For each room, the rooms that it may import from; those not named (the command line, the package's face) see all."""
 
+PICTURES = ("view", "structure", "looks", "layouts", "layout", "output")
+"""The rooms within ``graph``; each may import from those before it."""
+
 UPWARDS = {("tape", "graph"), ("tensor", "graph")}
 """`Tape.draw` is a method because people look for it there, and a notebook asks tapes and tensors how they are shown;
 the exporter is imported when that is called."""
@@ -67,6 +70,14 @@ def test_imports_go_downwards(path: Path) -> None:
     ours = {name.split(".")[1] for name in imports_of(path) if name.startswith("tinygrad_lstm.")}
     upwards = {target for target in ours - {room} - BELOW[room] if (room, target) not in UPWARDS}
     assert not upwards
+
+
+@pytest.mark.parametrize("path", [*(PACKAGE / "graph").rglob("*.py")], ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_of_pictures_go_downwards(path: Path) -> None:
+    room = path.relative_to(PACKAGE / "graph").parts[0].removesuffix(".py")
+    if room != "__init__":
+        ours = {name.split(".")[2] for name in imports_of(path) if name.startswith("tinygrad_lstm.graph.")}
+        assert ours <= {*PICTURES[: PICTURES.index(room) + 1]}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))

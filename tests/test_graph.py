@@ -24,11 +24,11 @@ import pytest
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
 from tinygrad_lstm.graph import RenderError, draw, to_dot
-from tinygrad_lstm.graph import render as rendering
-from tinygrad_lstm.graph.dot import clean, clipped
-from tinygrad_lstm.graph.ir import Graph, Mark, read
-from tinygrad_lstm.graph.recurrence import with_steps
-from tinygrad_lstm.graph.simplify import gate_level
+from tinygrad_lstm.graph.looks.dot import clean, clipped
+from tinygrad_lstm.graph.output import render as rendering
+from tinygrad_lstm.graph.structure.ir import Graph, Mark, read
+from tinygrad_lstm.graph.structure.recurrence import with_steps
+from tinygrad_lstm.graph.structure.simplify import gate_level
 
 GOLDEN = Path(__file__).parent / "golden"
 SVG = "{http://www.w3.org/2000/svg}"

@@ -18,10 +18,10 @@ import pytest
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
 from tinygrad_lstm.graph import to_dot
-from tinygrad_lstm.graph.ir import Graph, read
-from tinygrad_lstm.graph.recurrence import Unrolled, with_steps
-from tinygrad_lstm.graph.simplify import gate_level
-from tinygrad_lstm.graph.unrolling import unrolled
+from tinygrad_lstm.graph.structure.ir import Graph, read
+from tinygrad_lstm.graph.structure.recurrence import Unrolled, with_steps
+from tinygrad_lstm.graph.structure.simplify import gate_level
+from tinygrad_lstm.graph.structure.unrolling import unrolled
 
 GOLDEN = Path(__file__).parent / "golden"
 V = nn.variants

@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
-from tinygrad_lstm.graph import render as rendering
 from tinygrad_lstm.graph import to_dot
-from tinygrad_lstm.graph.chains import chains, looped, repeated
-from tinygrad_lstm.graph.folding import Group, Groups, chosen, fold, visible, within
-from tinygrad_lstm.graph.ir import Graph, Mark, read
 from tinygrad_lstm.graph.layout import Layout, laid_out
-from tinygrad_lstm.graph.recurrence import with_steps
+from tinygrad_lstm.graph.output import render as rendering
+from tinygrad_lstm.graph.structure.chains import chains, looped, repeated
+from tinygrad_lstm.graph.structure.folding import Group, Groups, chosen, fold, visible, within
+from tinygrad_lstm.graph.structure.ir import Graph, Mark, read
+from tinygrad_lstm.graph.structure.recurrence import with_steps
 from tinygrad_lstm.graph.view import View
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -22,12 +22,12 @@ import tinygrad_lstm as tg
 from tinygrad_lstm import charlm, data, nn
 from tinygrad_lstm.cli import main
 from tinygrad_lstm.graph import RenderError, draw, to_dot
-from tinygrad_lstm.graph import render as rendering
-from tinygrad_lstm.graph.dot import clean
-from tinygrad_lstm.graph.equations import BACKWARD
 from tinygrad_lstm.graph.layout import laid_out
-from tinygrad_lstm.graph.notebook import LINES, MOST
-from tinygrad_lstm.graph.source import Picture
+from tinygrad_lstm.graph.looks.dot import clean
+from tinygrad_lstm.graph.looks.equations import BACKWARD
+from tinygrad_lstm.graph.output import render as rendering
+from tinygrad_lstm.graph.output.notebook import LINES, MOST
+from tinygrad_lstm.graph.output.source import Picture
 from tinygrad_lstm.graph.view import View
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -18,15 +18,16 @@ from hypothesis import strategies as st
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
-from tinygrad_lstm.graph import render as rendering
-from tinygrad_lstm.graph import strips, theme, to_dot
-from tinygrad_lstm.graph.backward import THICKEST, THINNEST, Backward
-from tinygrad_lstm.graph.dot import Html, Writer
-from tinygrad_lstm.graph.formulas import expression, layer
-from tinygrad_lstm.graph.ir import Graph, Mark, norm, read
-from tinygrad_lstm.graph.marks import Show, card, heading, summary
-from tinygrad_lstm.graph.recurrence import with_steps
-from tinygrad_lstm.graph.simplify import gate_level
+from tinygrad_lstm.graph import to_dot
+from tinygrad_lstm.graph.looks import strips, theme
+from tinygrad_lstm.graph.looks.backward import THICKEST, THINNEST, Backward
+from tinygrad_lstm.graph.looks.dot import Html, Writer
+from tinygrad_lstm.graph.looks.formulas import expression, layer
+from tinygrad_lstm.graph.looks.marks import Show, card, heading, summary
+from tinygrad_lstm.graph.output import render as rendering
+from tinygrad_lstm.graph.structure.ir import Graph, Mark, norm, read
+from tinygrad_lstm.graph.structure.recurrence import with_steps
+from tinygrad_lstm.graph.structure.simplify import gate_level
 
 SVG = "{http://www.w3.org/2000/svg}"
 GOLDEN = Path(__file__).parent / "golden"

@@ -402,7 +402,7 @@ class Tape(Watcher):
 
     def _repr_mimebundle_(self, **asked: Any) -> Any:
         """Return what a notebook shows: the picture, where there is something to draw with, and the table."""
-        from .graph.notebook import bundle, some_lines
+        from .graph.output.notebook import bundle, some_lines
 
         return bundle(self, some_lines(str(self)), **asked)
 

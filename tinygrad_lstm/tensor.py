@@ -319,7 +319,7 @@ class Tensor:
         """Return what a notebook shows: how the tensor was computed, if that was recorded, and its numbers."""
         if not isinstance(self.node, Node):
             return {"text/plain": repr(self)}
-        from .graph.notebook import bundle  # upwards, and only when a notebook asks
+        from .graph.output.notebook import bundle  # upwards, and only when a notebook asks
 
         return bundle(self, repr(self), **asked)
 

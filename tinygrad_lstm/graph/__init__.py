@@ -1,7 +1,11 @@
-"""Pictures of tapes: as files for a page or a slide, and as DOT text for whatever else."""
+"""Pictures of tapes: as files for a page or a slide, and as DOT text for whatever else.
 
-from .files import draw
+`structure` says what is drawn, `looks` how it looks, `layouts` where it stands, and `output` what becomes of it; each
+knows only those before it. `view` holds the options, and `layout` chooses.
+"""
+
 from .layout import to_dot
-from .render import RenderError
+from .output.files import draw
+from .output.render import RenderError
 
 __all__ = ["RenderError", "draw", "to_dot"]

@@ -5,20 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NamedTuple, Unpack
 
-from .backward import expect_gradients
-from .cells import cells
-from .chains import looped
-from .flow import flow, suits
-from .formulas import explained, expression
-from .ir import SWEPT, Drawable, Graph, read
-from .lanes import lanes
-from .levels import Shown, shown
-from .marks import Title
-from .recurrence import step_of, with_steps
-from .rolling import with_loops
-from .scoped import scoped
-from .theme import themed
-from .unrolling import unrolled, unswept
+from .layouts.cells import cells
+from .layouts.flow import flow, suits
+from .layouts.lanes import lanes
+from .layouts.scoped import scoped
+from .looks.backward import expect_gradients
+from .looks.formulas import explained, expression
+from .looks.marks import Title
+from .looks.theme import themed
+from .structure.chains import looped
+from .structure.ir import SWEPT, Drawable, Graph, read
+from .structure.levels import Shown, shown
+from .structure.recurrence import step_of, with_steps
+from .structure.unrolling import unrolled, unswept
 from .view import Options, View
 
 __all__ = ["Layout", "laid_out", "to_dot"]
@@ -67,7 +66,7 @@ def laid_out(thing: Drawable, view: View) -> Layout:
     elif seen.level != "op" and (found := unrolled(graph)) is not None:
         text = lanes(graph, found, title, view, seen.loops)
     else:
-        text = with_loops(scoped(graph, title, view), seen.loops)
+        text = scoped(graph, title, view, seen.loops)
     return Layout(themed(text, view.theme), graph, title)
 
 

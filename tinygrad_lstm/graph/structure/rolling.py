@@ -12,16 +12,11 @@ from typing import NamedTuple
 
 from .chains import Chain, boxed, whole
 from .columns import gathered
-from .dot import Writer
 from .folding import in_order
 from .ir import Graph, Mark
-from .marks import COLOURS
 from .simplify import gate_level, weights, without_unused
 
-__all__ = ["Loop", "rolled", "with_loops"]
-
-WIDTHS = {"c": 4.5, "h": 2.6}
-"""Of the lines of states."""
+__all__ = ["Loop", "rolled"]
 
 
 class Loop(NamedTuple):
@@ -66,19 +61,6 @@ def rolled(graph: Graph, found: Sequence[Chain]) -> tuple[Graph, tuple[Loop, ...
     ]
     spare = {mark.id for mark in marks if mark.stored} | learned
     return gate_level(without_unused(list(in_order(marks)), spare)), tuple(loops)
-
-
-def with_loops(text: str, loops: Sequence[Loop]) -> str:
-    """Return a picture as DOT with the ways of the states back, where it has the states before and after."""
-    dot = Writer()
-    for start, end, name, steps in loops:
-        if f'"n{start}" [' in text and f'"n{end}" [' in text:
-            colour = COLOURS["c" if name == "c" else "h"][1]
-            line = {"color": colour, "penwidth": WIDTHS.get(name, WIDTHS["h"]), "fontcolor": colour, "weight": 0}
-            words = {"label": f" {steps} steps ", "fontsize": 12, "class_": f"fwd loop from-n{start} to-n{end}"}
-            dot.edge(f"n{end}", f"n{start}", dir="back", **line, **words)
-    added = dot.text().removeprefix("digraph {\n").removesuffix("}\n")
-    return text.removesuffix("}\n") + added + "}\n"
 
 
 def _reading(mark: Mark, stands_for: Mapping[int, int], inside: set[int]) -> Mark:

@@ -14,15 +14,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from . import marks
-from .dot import clean
-from .equations import Equations
-from .ir import Graph, Mark
-from .layout import Layout
-from .recurrence import step_of
+from ..layout import Layout
+from ..looks import marks
+from ..looks.dot import clean
+from ..looks.equations import Equations
+from ..structure.ir import Graph, Mark
+from ..structure.recurrence import step_of
+from ..view import Theme
 from .render import drawn
 from .svg import described, inlined
-from .view import Theme
 
 __all__ = ["page"]
 

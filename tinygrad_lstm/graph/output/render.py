@@ -14,9 +14,9 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import IO
 
+from ..view import Theme
 from . import libraries
 from .svg import finished
-from .view import Theme
 
 __all__ = ["DRAWN", "RenderError", "drawn", "render"]
 

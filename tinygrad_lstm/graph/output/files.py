@@ -7,12 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
+from ..layout import laid_out
+from ..structure.ir import Drawable, read
+from ..view import Options, View
 from .html import page
-from .ir import Drawable, read
-from .layout import laid_out
 from .render import DRAWN, RenderError
 from .svg import described
-from .view import Options, View
 
 if TYPE_CHECKING:
     from .source import Picture

@@ -8,10 +8,10 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable
 
-from .dot import clean
-from .ir import Graph
-from .theme import with_both_themes
-from .view import Theme
+from ..looks.dot import clean
+from ..looks.theme import with_both_themes
+from ..structure.ir import Graph
+from ..view import Theme
 
 __all__ = ["described", "finished", "inlined"]
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from .recurrence import Operand, Pattern
+from ..structure.recurrence import Operand, Pattern
 from .routing import DOWN, LEFT, RIGHT, UP, Blocked, Cell, Grid
 
 __all__ = ["BUS", "DROP", "INPUTS", "Net", "Plan", "plan"]

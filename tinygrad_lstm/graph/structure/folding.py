@@ -15,10 +15,10 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, 
 from dataclasses import replace
 from typing import NamedTuple, TypeAlias
 
+from ..view import Level
 from .ir import Graph, Mark
 from .recurrence import step_of
 from .simplify import weights
-from .view import Level
 
 __all__ = [
     "Group",

@@ -10,11 +10,11 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from .backward import STILL, Backward
-from .dot import Writer
-from .ir import Graph
-from .marks import LINE, Show, begin
-from .view import View
+from ..looks.backward import STILL, Backward
+from ..looks.dot import Writer
+from ..looks.marks import LINE, Show, begin
+from ..structure.ir import Graph
+from ..view import View
 
 __all__ = ["NOWHERE", "Column", "Port", "Ranks", "carries"]
 

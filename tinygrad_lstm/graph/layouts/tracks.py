@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from .chains import Cell, Chain
-from .ir import Graph
+from ..structure.chains import Cell, Chain
+from ..structure.ir import Graph
 
 __all__ = ["AFTER", "BEFORE", "JUNCTION", "Track", "tracks"]
 

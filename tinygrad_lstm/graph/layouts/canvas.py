@@ -13,14 +13,14 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
 
-from . import marks
-from .backward import LINE, STILL, THICKEST, THINNEST, Backward
-from .dot import Html, Tooltip, Writer
-from .ir import Graph
-from .marks import Show
-from .measures import INCH, extent, text_width
-from .strips import short
-from .view import View
+from ..looks import marks
+from ..looks.backward import LINE, STILL, THICKEST, THINNEST, Backward
+from ..looks.dot import Html, Tooltip, Writer
+from ..looks.marks import Show
+from ..looks.measures import INCH, extent, text_width
+from ..looks.strips import short
+from ..structure.ir import Graph
+from ..view import View
 
 __all__ = ["Canvas", "Point", "Size"]
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ..structure.ir import Edge, Graph, norm
+from ..view import View
 from .dot import Tooltip
-from .ir import Edge, Graph, norm
 from .marks import written
 from .strips import short
 from .theme import LINES, SURFACES
-from .view import View
 
 __all__ = ["STILL", "Backward", "expect_gradients"]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from .view import Theme
+from ..view import Theme
 
 __all__ = ["FILLS", "INKS", "LINES", "PALETTE", "SURFACES", "TEXTS", "heat", "ink", "themed", "with_both_themes"]
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
-from ..backend import ndarray, to_host
-from ..tape import Constant, Entry, Leaf, Node, Pull, Scope, Tape, no_grad
+from ...backend import ndarray, to_host
+from ...tape import Constant, Entry, Leaf, Node, Pull, Scope, Tape, no_grad
 
 __all__ = ["SWEPT", "Drawable", "Edge", "Graph", "Mark", "Record", "norm", "read"]
 

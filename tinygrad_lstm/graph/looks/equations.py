@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from functools import cached_property
 
+from ..structure.ir import Graph, Mark
 from . import formulas, marks
 from .dot import clean
-from .ir import Graph, Mark
 
 __all__ = ["BACKWARD", "Equations"]
 

@@ -15,16 +15,16 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
-from . import marks
+from ..looks import marks
+from ..looks.marks import Show
+from ..structure.ir import Graph, Mark
+from ..structure.recurrence import Step, Unrolled
+from ..structure.rolling import Loop
+from ..view import View
 from .canvas import Canvas, Point, Size
-from .ir import Graph, Mark
 from .layer import BRANCH, BUS_LINE, ROWS, SPACE, STEPS, THIN_LINE, WIRE, Layer
-from .marks import Show
 from .planning import Plan, plan
-from .recurrence import Step, Unrolled
-from .rolling import Loop, with_loops
 from .scoped import scoped
-from .view import View
 
 __all__ = ["lanes"]
 
@@ -42,7 +42,7 @@ def lanes(graph: Graph, found: Unrolled, title: str, view: View = PLAIN, loops: 
     plans = [plan(layer.pattern) for layer in (*found.layers, *found.turned)]
     placed = [plan for plan in plans if plan is not None]
     if len(placed) < len(plans) or (found.turned and any(len(plan.inputs) != 1 for plan in placed)):
-        return with_loops(scoped(graph, title, view), loops)
+        return scoped(graph, title, view, loops)
     return _Picture(graph, found, placed, view, loops).written(title)
 
 

@@ -15,12 +15,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Self
 
+from ..structure.ir import SWEPT, Graph, Mark
+from ..structure.recurrence import step_of
+from ..view import View
 from . import strips
 from .dot import Html, Tooltip, Writer, clipped, escaped, token
-from .ir import SWEPT, Graph, Mark
-from .recurrence import step_of
 from .theme import FILLS, LINES, SURFACES, TEXTS, heat
-from .view import View
 
 TEXT, SECONDARY, LINE = TEXTS["text"][0], TEXTS["secondary"][0], LINES["edge"][0]
 FONT = "DejaVu Sans,Verdana,Geneva,sans-serif"

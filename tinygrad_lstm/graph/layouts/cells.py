@@ -13,17 +13,17 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from . import marks
-from .chains import Cell, Chain, is_row
-from .columns import Columns
-from .dot import Html, Tooltip, clipped, escaped
-from .ir import Graph, Mark, Record
-from .marks import COLOURS, SECONDARY, TEXT
+from ..looks import marks
+from ..looks.dot import Html, Tooltip, clipped, escaped
+from ..looks.marks import COLOURS, SECONDARY, TEXT
+from ..looks.strips import ROWS, TALL, THIN
+from ..looks.theme import SURFACES
+from ..structure.chains import Cell, Chain, is_row
+from ..structure.columns import Columns
+from ..structure.ir import Graph, Mark, Record
+from ..view import View
 from .ranks import NOWHERE, Column, Port, Ranks, carries
-from .strips import ROWS, TALL, THIN
-from .theme import SURFACES
 from .tracks import AFTER, BEFORE, JUNCTION, Track, tracks
-from .view import View
 
 __all__ = ["cells"]
 

@@ -6,11 +6,11 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from ..tape import Node, Tape
+from ...tape import Node, Tape
+from ..structure.ir import Drawable
+from ..structure.levels import FEW
+from ..view import Options
 from .files import draw, numbers
-from .ir import Drawable
-from .levels import FEW
-from .view import Options
 
 __all__ = ["bundle", "some_lines"]
 

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from ..view import Level, View
 from .chains import Chain, boxed, chains, differing, repeated, whole
 from .columns import Columns, gathered
 from .folding import FIRST, chosen, fold, fresh, once, visible, within
@@ -13,7 +14,6 @@ from .ir import Graph
 from .recurrence import step_of
 from .rolling import Loop, rolled
 from .simplify import gate_level, seen_through, weights
-from .view import Level, View
 
 __all__ = ["Shown", "shown"]
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-from . import marks
-from .backward import STILL, Backward
-from .dot import Writer
-from .ir import Edge, Graph, Mark
-from .marks import Show
-from .view import View
+from ..looks import marks
+from ..looks.backward import STILL, Backward
+from ..looks.dot import Writer
+from ..looks.marks import Show
+from ..structure.ir import Edge, Graph, Mark
+from ..view import View
 
 __all__ = ["flow", "suits"]
 

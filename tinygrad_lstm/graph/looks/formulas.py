@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..structure.ir import Graph, Mark
+from ..structure.recurrence import step_of
 from . import marks
-from .ir import Graph, Mark
-from .recurrence import step_of
 
 __all__ = ["explained", "expression", "layer", "op"]
 

@@ -7,14 +7,14 @@ from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any
 
-from . import marks
+from ..looks import marks
+from ..looks.dot import clipped, escaped
+from ..looks.marks import Show
+from ..structure.ir import Mark
+from ..structure.recurrence import Operand, Recurrence, Step
+from ..structure.rolling import Loop
 from .canvas import Canvas, Point, Size
-from .dot import clipped, escaped
-from .ir import Mark
-from .marks import Show
 from .planning import BUS, DROP, INPUTS, Net, Plan
-from .recurrence import Operand, Recurrence, Step
-from .rolling import Loop
 from .routing import Cell
 
 __all__ = ["BRANCH", "BUS_LINE", "EDGE", "ROWS", "SPACE", "STEPS", "THIN_LINE", "WIRE", "Layer"]

@@ -12,13 +12,14 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
-from . import marks
-from .backward import STILL, Backward
-from .dot import Writer
-from .ir import Edge, Graph, Mark
-from .marks import Show
-from .recurrence import step_of
-from .view import View
+from ..looks import marks
+from ..looks.backward import STILL, Backward
+from ..looks.dot import Writer
+from ..looks.marks import Show
+from ..structure.ir import Edge, Graph, Mark
+from ..structure.recurrence import step_of
+from ..structure.rolling import Loop
+from ..view import View
 
 __all__ = ["scoped"]
 
@@ -34,12 +35,13 @@ STRAIGHT = {"c": {"penwidth": 4.0, "weight": 40}, "h": {"penwidth": 2.2, "weight
 """The lines of states."""
 
 
-def scoped(graph: Graph, title: str, view: View) -> str:
-    """Return the picture of any graph as DOT."""
+def scoped(graph: Graph, title: str, view: View, loops: Sequence[Loop] = ()) -> str:
+    """Return the picture of any graph as DOT; with the ways back of the states that are in it, if it was rolled."""
     picture = _Scoped(graph, view)
     picture.add_nodes()
     picture.add_edges()
     picture.add_cuts()
+    picture.add_loops(loops)
     picture.add_barriers()
     return picture.written(title)
 
@@ -184,6 +186,16 @@ class _Scoped:
             tail, head = f"n{mark.cut}", f"n{mark.id}"
             if mark.cut is not None and tail in self.homes and head in self.homes:
                 self.edges.append((tail, head, dict(marks.CUT)))
+
+    def add_loops(self, loops: Sequence[Loop]) -> None:
+        """Add the ways of states back to the beginning of a step that stands for all."""
+        for start, end, name, steps in loops:
+            tail, head, letter = f"n{end}", f"n{start}", "c" if name == "c" else "h"
+            if tail in self.homes and head in self.homes:
+                colour, width = marks.COLOURS[letter][1], STRAIGHT[letter]["penwidth"]
+                line = {"dir": "back", "color": colour, "fontcolor": colour, "penwidth": width, "weight": 0}
+                words = {"label": f" {steps} steps ", "fontsize": 12, "class_": f"fwd loop from-n{start} to-n{end}"}
+                self.edges.append((tail, head, line | words))
 
     def _tail(self, edge: Edge) -> str:
         """Return the node from which an edge starts."""

@@ -6,8 +6,8 @@ from typing import Any
 
 import graphviz
 
+from ..view import Theme
 from .render import DRAWN, RenderError, render
-from .view import Theme
 
 __all__ = ["Picture"]
 

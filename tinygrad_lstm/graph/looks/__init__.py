@@ -1,0 +1,1 @@
+"""What things look like: marks, numbers, lines back, formulas, colours, and how all that is written as DOT."""

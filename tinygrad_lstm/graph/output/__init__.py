@@ -1,0 +1,1 @@
+"""What becomes of a picture: files, pages, and what a notebook shows."""
