@@ -40,6 +40,13 @@ def test_a_state_comes_back(path: Path) -> None:
     assert plain(load_state(path)) == plain(state)
 
 
+@pytest.mark.parametrize("view", ["x.T", "x[:, ::-1]", "x[::2, 1:]", "tg.broadcast_to(x[0], (2, 3))"])
+def test_views_come_back_with_their_elements_in_order(path: Path, view: str) -> None:
+    x = eval(view, {"tg": tg, "x": tg.arange(12).reshape(4, 3)})
+    save_state(path, {"x": x})
+    assert plain(load_state(path)["x"]) == plain(x)
+
+
 def test_what_json_lacks_comes_back_as_what_it_has(path: Path) -> None:
     save_state(path, {"pair": (0.9, tg.ones((1,))), 3: {4: "x"}, "lr": backend.host_array([0.5])[0]})
     state = load_state(path)

@@ -48,8 +48,13 @@ def save(
     ...     safetensors.load(path)
     ({'w': Tensor([1., 1.])}, {'author': 'me'})
     """
-    arrays = {name: tensor.detach().numpy() for name, tensor in tensors.items()}
+    arrays = {name: _in_order(tensor.detach().numpy()) for name, tensor in tensors.items()}
     write_whole(path, serialized(arrays, dict(metadata or {})))
+
+
+def _in_order(array: Any) -> Any:
+    """Return an array with its elements in the order of the file: the library takes the memory as it is."""
+    return array if array.flags.c_contiguous else array.copy()
 
 
 def load(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, str]]:
