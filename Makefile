@@ -3,7 +3,7 @@ PYTHON ?= python3
 RUN := .venv/bin/python -m
 STANDIN := PYTHONPATH=tests/standin TINYGRAD_LSTM_BACKEND=cupy
 
-.PHONY: demo test lint types doctest coverage conformance pictures bench clean
+.PHONY: demo test lint types doctest coverage conformance pictures docs links bench clean
 
 demo: .venv/installed-draw  ## train on real text, draw the model, say where everything is
 	$(RUN) tinygrad_lstm demo
@@ -34,6 +34,13 @@ conformance: .venv/installed-test  ## the array API standard's own suite, of whi
 
 pictures: .venv/installed-test  ## the pictures of README and docs
 	$(RUN) docs.pictures
+
+docs: .venv/installed-docs  ## the site, into build/docs: open build/docs/index.html
+	$(RUN) sphinx --builder html --nitpicky --fail-on-warning --keep-going --quiet --doctree-dir build/doctrees \
+		docs build/docs
+
+links: .venv/installed-docs  ## whether the links of the site to other sites lead somewhere
+	$(RUN) sphinx --builder linkcheck --quiet --doctree-dir build/doctrees docs build/links
 
 bench: .venv/installed-test .venv/installed-peers  ## ours against PyTorch, in turn
 	$(RUN) benchmarks.composed_lstm

@@ -42,7 +42,7 @@ def layer_norm(
     Parameters
     ----------
     x
-        Shape (..., *normalized_shape).
+        Shape ``(..., *normalized_shape)``.
     normalized_shape
         The lengths of the axes over which mean and variance are taken; the variance is the one without correction.
     weight, bias

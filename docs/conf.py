@@ -1,0 +1,56 @@
+"""The site of the documentation: `make docs` builds it from the pages in this folder."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import tinygrad_lstm
+from docs import listing, mathml
+
+project = "tinygrad_lstm"
+release = version = tinygrad_lstm.__version__
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
+myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 3
+html_math_renderer = "mathml"
+
+autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
+autodoc_typehints_format = "short"
+napoleon_attr_annotations = False
+napoleon_use_ivar = True
+napoleon_use_rtype = False
+default_role = "any"
+suppress_warnings = ["ref.any"]  # a name in backticks is a link where one thing has it, and plain where none has
+toc_object_entries_show_parents = "hide"
+
+html_theme = "furo"
+html_title = "tinygrad_lstm"
+html_static_path = ["static"]
+html_css_files = ["site.css"]
+html_copy_source = False
+
+
+def fill_in(app: Any, page: str, source: list[str]) -> None:
+    """Fill in what a page reads off the package."""
+    source[0] = listing.filled_in(source[0])
+
+
+def leave_plain(app: Any, environment: Any, node: Any, shown: Any) -> Any:
+    """Leave a type in a signature without a link where it has no entry: an alias, or one of the standard library's."""
+    return shown if node.get("reftype") == "class" and "py:class" in node else None
+
+
+def keep_whole(app: Any, kind: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+    """Undo that napoleon takes what stands before the first colon of a property's docstring for its type."""
+    if kind == "property":
+        lines[:] = [*(inspect.getdoc(thing) or "").splitlines(), ""]
+
+
+def setup(app: Any) -> None:
+    """Set the site up."""
+    app.connect("source-read", fill_in)
+    app.connect("autodoc-process-docstring", keep_whole, priority=900)
+    app.connect("missing-reference", leave_plain)
+    mathml.setup(app)
