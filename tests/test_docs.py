@@ -1,7 +1,11 @@
-"""What the documents say is true: their programs run, their commands exist, their links lead somewhere."""
+"""What the documents say is true: their programs run and print what they say, their commands exist, their links lead
+somewhere."""
 
 from __future__ import annotations
 
+import contextlib
+import doctest
+import io
 import os
 import re
 import shlex
@@ -14,13 +18,23 @@ import pytest
 from tinygrad_lstm.cli.arguments import parser
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
-BY_NAME = {"argvalues": PAGES, "ids": [page.name for page in PAGES]}
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BY_NAME = {"argvalues": PAGES, "ids": [str(page.relative_to(ROOT)) for page in PAGES]}
+
+FENCE = re.compile(r"^```([\w{}-]*)[^\n]*\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 
 
 def blocks(page: Path, language: str) -> list[str]:
     """Return the code blocks of a language on a page."""
-    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    return [block[2] for block in FENCE.finditer(page.read_text()) if block[1] == language]
+
+
+def programs(page: Path) -> list[tuple[str, str | None]]:
+    """Return the programs on a page, each with what it prints where a block of text right below shows that."""
+    text = page.read_text()
+    found = list(FENCE.finditer(text))
+    below = {block.start(): block[2] for block in found if block[1] == "text"}
+    return [(block[2], below.get(block.end() + len("\n\n"))) for block in found if block[1] == "python"]
 
 
 def commands(page: Path) -> list[str]:
@@ -29,13 +43,32 @@ def commands(page: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("page", **BY_NAME)
-def test_the_programs_of_a_page_run_one_after_the_other(
+def test_the_programs_of_a_page_run_one_after_the_other_and_print_what_it_says(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {"__name__": "a_page"}
-    for block in blocks(page, "python"):
-        exec(compile(block, str(page), "exec"), names)
+    for program, shown in programs(page):
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile(program, str(page), "exec"), names)
+        if shown is not None:
+            assert agrees(printed.getvalue(), shown), f"printed\n{printed.getvalue()}where the page has\n{shown}"
+
+
+def agrees(printed: str, shown: str) -> bool:
+    """Tell whether a page shows what was printed; ... stands for anything."""
+    return doctest.OutputChecker().check_output(shown, printed, doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+
+
+def test_what_a_program_prints_is_held_against_the_block_below(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(
+        "```python\nprint(1)\n```\n\n```text\n1\n```\n\n```python\nx = 2\n```\n\nProse.\n\n```text\n3\n```\n"
+    )
+    assert programs(page) == [("print(1)\n", "1\n"), ("x = 2\n", None)]
+    assert agrees("loss 0.123\n", "loss 0.1...\n")
+    assert not agrees("loss 0.2\n", "loss 0.1...\n")
 
 
 def test_the_readmes_model_learns_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
@@ -54,22 +87,24 @@ def test_every_command_can_be_given(command: str) -> None:
     elif words[0] == "tinygrad-lstm":
         parser().parse_args(words[1:])
     elif words[0] == "python":
-        module = words[words.index("-m") + 1]
+        place = words.index("-m") + 1
         run = subprocess.run(
-            [sys.executable, "-m", module, "--help"],
+            [sys.executable, "-m", words[place], "--help"],
             cwd=ROOT,
             capture_output=True,
             text=True,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
-        assert "usage" in run.stdout or "No module named 'torch'" in run.stderr
+        options = [word for word in words[place + 1 :] if word.startswith("--")]
+        assert "No module named 'torch'" in run.stderr or all(word in run.stdout for word in ("usage", *options))
     else:
         assert words[:2] == ["pip", "install"]
-        extras = re.findall(r"\[([a-z0-9]+)\]", words[2])
-        assert all(f"\n{extra} = " in (ROOT / "pyproject.toml").read_text() for extra in extras)
+        extras = re.findall(r"\[([a-z0-9,]+)\]", words[2])
+        project = (ROOT / "pyproject.toml").read_text()
+        assert all(f"\n{extra} = " in project for some in extras for extra in some.split(","))
 
 
 @pytest.mark.parametrize("page", **BY_NAME)
 def test_links_to_files_lead_somewhere(page: Path) -> None:
-    targets = [target for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()) if "://" not in target]
+    targets = [target for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()) if "://" not in target]
     assert all((page.parent / target).exists() for target in targets)
