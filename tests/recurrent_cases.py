@@ -1,4 +1,4 @@
-"""Recurrent networks with options, one table for all tests, and what they compute as plain loops over NumPy's arrays.
+"""Recurrent networks with options, by the table of what is verified, and as plain loops over NumPy's arrays.
 
 The loops go over one sequence at a time, from its first step to its last, and know nothing of batches and padding.
 """
@@ -13,6 +13,7 @@ import numpy as np
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
 from tinygrad_lstm.backend import to_host
+from tinygrad_lstm.verification.of_modules import RECURRENCES
 
 Host: TypeAlias = np.ndarray[Any, Any]
 Weights: TypeAlias = Mapping[str, Host]
@@ -57,49 +58,7 @@ class Case(NamedTuple):
         return bool(self.options.get(name, True)) and not (letter == "f" and self.options.get("coupled"))
 
 
-CASES = {
-    "rnn": Case("RNN", {}),
-    "rnn relu": Case("RNN", {"nonlinearity": "relu"}),
-    "rnn function": Case("RNN", {"nonlinearity": tg.sin, "bias": False}),
-    "rnn normed": Case("RNN", {"layer_norm": True}),
-    "rnn normed, no bias": Case("RNN", {"layer_norm": True, "bias": False}),
-    "rnn zoneout": Case("RNN", {"zoneout": 0.3}),
-    "rnn drops": Case("RNN", {"recurrent_dropout": 0.5, "weight_drop": 0.4}),
-    "gru": Case("GRU", {}),
-    "gru no bias": Case("GRU", {"bias": False}),
-    "gru before": Case("GRU", {"reset_after": False}),
-    "gru before, no bias": Case("GRU", {"reset_after": False, "bias": False}),
-    "gru normed": Case("GRU", {"layer_norm": True}),
-    "gru normed, before": Case("GRU", {"layer_norm": True, "reset_after": False}),
-    "gru activations": Case("GRU", {"gate_activation": "hardsigmoid", "candidate_activation": tg.sin}),
-    "gru zoneout": Case("GRU", {"zoneout": 0.3}),
-    "gru drops": Case("GRU", {"recurrent_dropout": 0.5, "weight_drop": 0.4}),
-    "gru drops, before": Case("GRU", {"recurrent_dropout": 0.5, "weight_drop": 0.4, "reset_after": False}),
-    "lstm": Case("LSTM", {}),
-    "lstm no bias": Case("LSTM", {"bias": False}),
-    "lstm projected": Case("LSTM", {"proj_size": 2}),
-    "lstm forget bias": Case("LSTM", {"forget_bias": 1.0}),
-    "lstm activations": Case(
-        "LSTM", {"gate_activation": "hardsigmoid", "candidate_activation": tg.sin, "output_activation": "softsign"}
-    ),
-    "lstm clipped": Case("LSTM", {"cell_clip": 0.2, "peephole": True}),
-    "lstm normed": Case("LSTM", {"layer_norm": True}),
-    "lstm normed, no bias": Case("LSTM", {"layer_norm": True, "bias": False}),
-    "lstm zoneout": Case("LSTM", {"zoneout": (0.3, 0.2), "peephole": True}),
-    "lstm drops": Case("LSTM", {"recurrent_dropout": 0.5, "weight_drop": 0.4}),
-    "lstm no gates": Case("LSTM", {"input_gate": False, "forget_gate": False, "output_gate": False}),
-    "lstm coupled, gates fed back": Case("LSTM", {"coupled": True, "gate_recurrence": True}),
-    "lstm of everything": Case(
-        "LSTM",
-        {
-            "proj_size": 3, "peephole": True, "gate_recurrence": True, "layer_norm": True, "cell_clip": 0.3,
-            "zoneout": 0.1, "recurrent_dropout": 0.5, "weight_drop": 0.4, "forget_bias": 1.0,
-        },
-    ),
-    **{f"lstm {name}": Case("LSTM", dict(options)) for name, options in nn.variants.GREFF.items() if options},
-    "lstm 1997": Case("LSTM", dict(nn.variants.NO_FORGET_GATE_1997)),
-    "lstm 2002": Case("LSTM", dict(nn.variants.PEEPHOLE_2002)),
-}  # fmt: skip
+CASES = {name: Case(kind, options) for name, (kind, options) in RECURRENCES.items()}
 
 ACTIVATIONS: dict[Any, Callable[[Host], Host]] = {
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)),

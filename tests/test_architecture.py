@@ -32,6 +32,18 @@ BELOW = {
     "interchange": {"backend", "tensor", "nn"},
     "graph": {"backend", "tape", "tensor", "nn"},
     "charlm": {"backend", "tape", "tensor", "ops", "autodiff", "nn", "optim", "data", "interchange"},
+    "verification": {
+        "backend",
+        "tape",
+        "tensor",
+        "ops",
+        "autodiff",
+        "nn",
+        "optim",
+        "data",
+        "interchange",
+        "charlm",
+    },
 }
 """For each room, the rooms that it may import from; those not named (the command line, the package's face) see all."""
 

@@ -111,12 +111,27 @@ def seed(value: int) -> None:
     device_rng = xp.random.default_rng(value)
 
 
+class _FromHost:
+    """A generator on the host whose numbers are sent to the device: a seed gives the same ones on every backend."""
+
+    def __init__(self, value: int) -> None:
+        self._host = numpy.random.default_rng(value)
+
+    def random(self, shape: tuple[int, ...], dtype: Any) -> Array:
+        return to_device(self._host.random(shape, dtype=dtype))
+
+
 @contextlib.contextmanager
-def seeded(value: int) -> Iterator[None]:
-    """Draw from generators of their own within a context, and go on with the usual ones after it."""
+def seeded(value: int, on_host: bool = False) -> Iterator[None]:
+    """Draw from generators of their own within a context, and go on with the usual ones after it.
+
+    ``on_host`` has masks drawn on the host as well, slowly, but the same on every backend.
+    """
     global rng, device_rng
     outer = rng, device_rng
     seed(value)
+    if on_host:
+        device_rng = _FromHost(value)
     try:
         yield
     finally:

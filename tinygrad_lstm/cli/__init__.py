@@ -1,4 +1,4 @@
-"""The command line, ``tinygrad-lstm demo``, ``train``, ``generate``, ``draw`` and ``info``: a face over the library."""
+"""The command line, ``tinygrad-lstm`` with ``demo``, ``train``, ``draw`` and others: a face over the library."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ INTERRUPTED = 130
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command, and return the status for the shell: 0, 2 for an error of the user's, 130 after Ctrl-C.
 
+    A command may have a status of its own: 1 is that of ``verify`` where the backends differ.
+
     Parameters
     ----------
     argv
@@ -36,8 +38,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that lacks a character shows a question mark for it
         sys.stdout.reconfigure(errors="replace")
+    status = 0
     try:
-        arguments.run(arguments)
+        status = arguments.run(arguments) or 0
         sys.stdout.flush()
     except KeyboardInterrupt as interrupt:
         return _ended(str(interrupt) or "interrupted.", INTERRUPTED)
@@ -47,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _ended(str(error), USAGE_ERROR)
     except OSError as error:
         return _ended(f"{error.filename or 'the system'}: {error.strerror or error}.", USAGE_ERROR)
-    return 0
+    return status
 
 
 def _ended(sentence: str, status: int) -> int:

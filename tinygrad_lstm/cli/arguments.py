@@ -11,7 +11,7 @@ from typing import Any, get_args
 from .. import __version__
 from ..charlm import Configuration
 from ..graph.view import Direction, Level, Theme, Weights
-from . import drawing, generating, information, training
+from . import drawing, generating, information, training, verifying
 
 __all__ = ["parser"]
 
@@ -33,11 +33,14 @@ def parser() -> argparse.ArgumentParser:
     _train(_command(commands, "train", training.train, "train on a text of your own"))
     _generate(_command(commands, "generate", generating.generate, "let a trained model continue a text"))
     _draw(_command(commands, "draw", drawing.draw, "draw a recurrent layer, a trained model, or a program of your own"))
+    _verify(_command(commands, "verify", verifying.verify, "compare everything on NumPy and on a GPU, op by op"))
     _command(commands, "info", information.info, "show the backend, the device, the renderer and all versions")
     return top
 
 
-def _command(commands: Any, name: str, run: Callable[[argparse.Namespace], None], help: str) -> argparse.ArgumentParser:
+def _command(
+    commands: Any, name: str, run: Callable[[argparse.Namespace], int | None], help: str
+) -> argparse.ArgumentParser:
     """Add a command that takes no arguments yet."""
     command: argparse.ArgumentParser = commands.add_parser(name, help=help, description=run.__doc__)
     command.set_defaults(run=run)
@@ -123,6 +126,16 @@ def _draw(command: argparse.ArgumentParser) -> None:
     add("--unfold", action="append", metavar="SCOPE", help="show what is in a scope; may be given several times")
     add("--theme", choices=get_args(Theme), help="the colours; auto is both in one SVG (default: light)")
     add("--limit", type=_count, metavar="N", help="how many marks to show before scopes are folded (default: 150)")
+    command.set_defaults(refuse=command.error)
+
+
+def _verify(command: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``verify``."""
+    command.add_argument(
+        "--dtype", choices=("float32", "float64"), default="float32", help="the element type (default: float32)"
+    )
+    command.add_argument("--only", default="", metavar="PATTERN", help="run the cases with this in their names")
+    command.add_argument("--json", type=Path, metavar="FILE", help="also write what was found into a file")
     command.set_defaults(refuse=command.error)
 
 
