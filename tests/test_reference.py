@@ -20,9 +20,9 @@ PAGES = sorted((Path(__file__).parent.parent / "docs" / "reference").glob("*.md"
 
 BEHIND_THE_FACE = {
     "__main__", "_startup", "autodiff", "backend", "hooks", "kernels", "ops", "primitive", "protocols", "sweep", "tape",
-    "tensor",
+    "tensor", "verification",
 }  # fmt: skip
-"""Rooms whose names are public as far as the package itself has them."""
+"""Rooms whose names are public as far as the package itself, or a command, has them."""
 
 
 def public_modules() -> dict[str, ModuleType]:
