@@ -1,4 +1,4 @@
-"""Draw the pictures of README and docs, `make pictures`: run the programs on docs/pictures.md among the images.
+"""Draw the pictures of README and docs, `make pictures`: run the programs on two pages among the images.
 
 The picture of a page is taken by Chromium, and left as it is where there is none.
 """
@@ -15,9 +15,8 @@ DOCS = Path(__file__).parent
 IMAGES = DOCS / "images"
 
 
-def run() -> None:
-    """Run the programs on the page, one after the other; each writes the pictures below it."""
-    page = DOCS / "pictures.md"
+def run(page: Path) -> None:
+    """Run the programs on a page, one after the other; they write the pictures below them."""
     text = page.read_text(encoding="utf-8")
     names: dict[str, object] = {"__name__": "pictures"}
     for program in re.finditer(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
@@ -36,6 +35,8 @@ def photograph(page: Path, step: int, size: str) -> None:
 
 if __name__ == "__main__":
     os.chdir(IMAGES)
-    run()
+    run(DOCS / "pictures.md")
+    run(DOCS / "quick-start.md")
     photograph(Path("expression.html"), step=7, size="1100,480")
-    Path("expression.html").unlink()
+    for page in IMAGES.glob("*.html"):
+        page.unlink()
