@@ -43,9 +43,7 @@ links: .venv/installed-docs  ## whether the links of the site to other sites lea
 	$(RUN) sphinx --builder linkcheck --quiet --doctree-dir build/doctrees docs build/links
 
 bench: .venv/installed-test .venv/installed-peers  ## ours against PyTorch, in turn
-	$(RUN) benchmarks.composed_lstm
-	$(RUN) benchmarks.op_overhead
-	$(RUN) benchmarks.import_time
+	$(RUN) tinygrad_lstm bench
 
 .venv/installed-%: pyproject.toml
 	$(PYTHON) -m venv .venv

@@ -11,6 +11,7 @@ from ..data import TextError
 from ..graph import RenderError
 from ..interchange import FormatError
 from .arguments import parser
+from .benching import BenchError
 from .drawing import DrawError
 
 __all__ = ["main"]
@@ -46,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _ended(str(interrupt) or "interrupted.", INTERRUPTED)
     except BrokenPipeError:  # whoever read the output has seen enough, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (TextError, FormatError, DrawError, RenderError) as error:
+    except (TextError, FormatError, DrawError, RenderError, BenchError) as error:
         return _ended(str(error), USAGE_ERROR)
     except OSError as error:
         return _ended(f"{error.filename or 'the system'}: {error.strerror or error}.", USAGE_ERROR)

@@ -11,7 +11,7 @@ from typing import Any, get_args
 from .. import __version__
 from ..charlm import Configuration
 from ..graph.view import Direction, Level, Theme, Weights
-from . import drawing, generating, information, training, verifying
+from . import benching, drawing, generating, information, training, verifying
 
 __all__ = ["parser"]
 
@@ -34,6 +34,7 @@ def parser() -> argparse.ArgumentParser:
     _generate(_command(commands, "generate", generating.generate, "let a trained model continue a text"))
     _draw(_command(commands, "draw", drawing.draw, "draw a recurrent layer, a trained model, or a program of your own"))
     _verify(_command(commands, "verify", verifying.verify, "compare everything on NumPy and on a GPU, op by op"))
+    _bench(_command(commands, "bench", benching.bench, "time ours against PyTorch, JAX and what else is installed"))
     _command(commands, "info", information.info, "show the backend, the device, the renderer and all versions")
     return top
 
@@ -139,6 +140,21 @@ def _verify(command: argparse.ArgumentParser) -> None:
     command.set_defaults(refuse=command.error)
 
 
+def _bench(command: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``bench``."""
+    add = command.add_argument
+    add("names", nargs="*", metavar="NAME", help="what to run (default: everything)")
+    add("--list", action="store_true", help="show what there is, and run nothing")
+    add("--sizes", nargs="+", metavar="SIZE", help="other sizes of the one benchmark that is named, such as 32,1,16,32")
+    add("--pairs", type=_count, metavar="N", help="how many turns each program has (default: 9)")
+    add("--threads", type=_count, metavar="N", help="cores and threads of every program (default: all)")
+    add("--peers", type=_names, metavar="LIST", help="whom to compare with, such as torch,jax or none (default: all)")
+    add("--cold", action="store_true", help="time single steps after a pause, not steps that follow each other")
+    add("--quick", action="store_true", help="take a tiny size and two steps, to see that everything runs")
+    add("--json", type=Path, metavar="FILE", help="write all figures to a file")
+    add("--plot", type=Path, metavar="FILE", help="draw them; needs Matplotlib")
+
+
 def _option(
     command: argparse.ArgumentParser, name: str, kind: Callable[[str], Any], metavar: str, help: str, default: object
 ) -> None:
@@ -154,6 +170,11 @@ def _count(text: str) -> int:
 def _natural(text: str) -> int:
     """Return a whole number of at least 0."""
     return _whole(text, 0)
+
+
+def _names(text: str) -> list[str]:
+    """Return names between commas; ``none`` is no name."""
+    return [] if text == "none" else text.split(",")
 
 
 def _whole(text: str, least: int) -> int:
