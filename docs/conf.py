@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import posixpath
 from typing import Any
+
+from docutils import nodes
+from sphinx.util import osutil
 
 import tinygrad_lstm
 from docs import listing, mathml
@@ -30,6 +34,7 @@ html_title = "tinygrad_lstm"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_copy_source = False
+html_show_copyright = html_show_sphinx = False
 
 
 def fill_in(app: Any, page: str, source: list[str]) -> None:
@@ -48,9 +53,19 @@ def keep_whole(app: Any, kind: str, name: str, thing: Any, options: Any, lines: 
         lines[:] = [*(inspect.getdoc(thing) or "").splitlines(), ""]
 
 
+def link_to_full_size(app: Any, document: Any, page: str) -> None:
+    """Make each picture a link to itself: a click shows it in full size."""
+    for image in list(document.findall(nodes.image)) if app.builder.format == "html" else []:
+        file = posixpath.join(app.builder.imagedir, app.env.images[image["uri"]][1])
+        link = nodes.reference(refuri=osutil.relative_uri(app.builder.get_target_uri(page), file))
+        image.replace_self(link)
+        link.append(image)
+
+
 def setup(app: Any) -> None:
     """Set the site up."""
     app.connect("source-read", fill_in)
     app.connect("autodoc-process-docstring", keep_whole, priority=900)
+    app.connect("doctree-resolved", link_to_full_size)
     app.connect("missing-reference", leave_plain)
     mathml.setup(app)
