@@ -1,14 +1,17 @@
-"""What all tests share: Hypothesis' profiles, the seed, and a count of work over the stand-in for CuPy."""
+"""What all tests share: Hypothesis' profiles, the seed, and what a device or its stand-in counts."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 import tinygrad_lstm as tg
+from tinygrad_lstm import backend
 from tinygrad_lstm.backend import xp
 
 settings.register_profile("default", max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -35,3 +38,60 @@ def elements_written() -> Callable[[Callable[[], object]], int]:
         return int(xp.work.elements - before)
 
     return count
+
+
+class Traffic(NamedTuple):
+    """How often something went from the host to the device, and how often the host waited for the device."""
+
+    sent: int
+    waited: int
+
+
+@pytest.fixture
+def traffic() -> Callable[[Callable[[], object]], Traffic]:
+    """Return a function that counts the traffic of an action, over the backend that can count it."""
+    if not hasattr(xp, "work"):
+        pytest.skip("only the stand-in for CuPy counts transfers")
+
+    def count(action: Callable[[], object]) -> Traffic:
+        sent, waited = xp.work.sent, xp.work.waited
+        action()
+        return Traffic(xp.work.sent - sent, xp.work.waited - waited)
+
+    return count
+
+
+@pytest.fixture
+def host_waits() -> Callable[[Callable[[], object]], bool]:
+    """Return a function that tells whether an action makes the host wait for the GPU, on a machine that has one.
+
+    The GPU is kept busy until the action is over: if it is no longer busy then, somebody has waited. An action may
+    start a few hundred kernels; CUDA makes the host wait when about a thousand are in line.
+    """
+    if backend.name != "cupy" or hasattr(xp, "work"):
+        pytest.skip("there is no GPU")
+
+    def waits(action: Callable[[], object]) -> bool:
+        over = threading.Event()
+        stream = xp.cuda.get_current_stream()
+        stream.synchronize()
+        stream.launch_host_func(lambda _: over.wait(10), None)
+        idle = stream.record()
+        action()
+        waited = bool(idle.done)
+        over.set()
+        stream.synchronize()
+        return waited
+
+    return waits
+
+
+@pytest.fixture
+def pool() -> Iterator[Any]:
+    """Return the memory of the device, or of its stand-in, with all that nobody uses given back."""
+    if backend.name != "cupy":
+        pytest.skip("NumPy does not count memory")
+    memory = xp.get_default_memory_pool()
+    memory.free_all_blocks()
+    yield memory
+    memory.set_limit(size=0)

@@ -28,6 +28,7 @@ BELOW = {
     "kernels": {"backend"},
     "nn": {"backend", "tape", "tensor", "primitive", "hooks", "ops", "autodiff", "kernels"},
     "optim": {"backend", "tape", "tensor", "ops", "autodiff"},
+    "memory": {"backend", "tape", "tensor", "optim"},
     "data": {"backend", "tensor", "ops"},
     "interchange": {"backend", "tensor", "nn"},
     "graph": {"backend", "tape", "tensor", "nn"},

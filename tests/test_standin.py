@@ -191,19 +191,84 @@ def test_counts_only_the_part_that_is_changed_in_place(a: Any) -> None:
     assert elements_written(add_to_mask) == 2
 
 
+def test_counts_what_is_sent_and_who_waits(a: Any) -> None:
+    def counted(act: Any) -> tuple[int, int]:
+        before = cp.work.sent, cp.work.waited
+        act()
+        return cp.work.sent - before[0], cp.work.waited - before[1]
+
+    for send in (lambda: cp.asarray([1.0]), lambda: cp.array(np.ones(2)), lambda: a[:, [0, 1]]):
+        assert counted(send) == (1, 0)
+    for wait in (
+        lambda: a.get(), lambda: cp.asnumpy(a), lambda: a.tolist(), lambda: a[0, 0].item(), lambda: bool(a[0, 0]),
+        lambda: float(a[0, 0]), lambda: str(a), lambda: cp.nonzero(a), lambda: a.nonzero(), lambda: cp.unique(a),
+        lambda: a[a > 1], lambda: cp.cuda.Device().synchronize(), lambda: cp.cuda.Stream().synchronize(),
+    ):  # fmt: skip
+        assert counted(wait) == (0, 1)
+    for neither in (
+        lambda: a + 1, lambda: cp.asarray(a), lambda: cp.zeros(3), lambda: a.sum(), lambda: a.astype("float32"),
+        lambda: cp.random.default_rng(0).random(3), lambda: a.__setitem__(a > 1, 0.0), lambda: a[cp.arange(2)],
+    ):  # fmt: skip
+        assert counted(neither) == (0, 0)
+
+
+def test_a_copy_in_a_stream_is_made_when_somebody_waits_for_it() -> None:
+    host = np.frombuffer(cp.cuda.alloc_pinned_memory(16))
+    copying, array = cp.cuda.Stream(non_blocking=True), cp.ones(2)
+    array.set(host, stream=copying)
+    copied = copying.record()
+    assert not copied.done
+    assert array.tolist() == [0, 0]
+    host[...] = 5  # too early
+    cp.cuda.get_current_stream().wait_event(copied)
+    assert copied.done
+    assert array.tolist() == [5, 5]
+    with pytest.raises(TypeError, match=r"float32 of shape \(2,\) cannot be set to float64 of shape \(2,\)"):
+        array.set(np.ones(2, "float32"))
+
+
+def test_memory_is_counted_from_its_making_to_its_end() -> None:
+    pool = cp.get_default_memory_pool()
+    before = pool.used_bytes()
+    a = cp.zeros((100, 10))
+    view = a[1:]
+    del a
+    assert pool.used_bytes() == before + 8000 <= pool.total_bytes()
+    del view
+    assert pool.used_bytes() == before
+    assert pool.total_bytes() >= before + 8000
+    pool.free_all_blocks()
+    assert pool.total_bytes() == before
+
+
+def test_there_is_no_more_memory_than_the_limit() -> None:
+    pool = cp.get_default_memory_pool()
+    pool.set_limit(size=pool.used_bytes() + 8000)
+    a = cp.ones((100, 5))
+    with pytest.raises(
+        cp.cuda.memory.OutOfMemoryError, match=r"^Out of memory allocating 8,000 bytes \(allocated so far:"
+    ):
+        cp.ones((100, 10))
+    pool.set_limit(size=0)
+    assert (a + cp.ones((100, 5))).shape == (100, 5)
+
+
 @pytest.mark.peers
 def test_every_name_is_cupys() -> None:
     """CuPy can be imported, if not used, without a GPU: what the stand-in offers must be there."""
     names = [*cp._listed, *(name for name in vars(cp) if callable(getattr(cp, name)) and not name.startswith("_"))]
-    attributes = [name for name in vars(cp.ndarray) if name != "_host"]
-    ask = "import cupy, json, sys; n, a = json.load(sys.stdin); print(json.dumps("
-    ask += "[x for x in n if not hasattr(cupy, x)] + [x for x in a if not hasattr(cupy.ndarray, x)]))"
+    names += [f"ndarray.{name}" for name in vars(cp.ndarray) if name != "_host"]
+    names += [f"cuda.{name}" for name in vars(cp.cuda)] + ["cuda.memory.OutOfMemoryError"]
+    names += [f"cuda.Stream.{name}" for name in ("record", "synchronize", "wait_event")] + ["cuda.Event.done"]
+    names += [f"cuda.MemoryPool.{name}" for name in vars(type(cp.get_default_memory_pool())) if name[0] != "_"]
+    ask = "import cupy, json, operator, sys; print(json.dumps([x for x in json.load(sys.stdin) if not "
+    ask += "all(hasattr(operator.attrgetter(a)(cupy) if a else cupy, b) for a, _, b in [x.rpartition('.')])]))"
     path = os.pathsep.join(p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if "standin" not in p)
     asked = subprocess.run(
-        [sys.executable, "-c", ask], input=json.dumps([names, attributes]), capture_output=True, text=True,
+        [sys.executable, "-c", ask], input=json.dumps(names), capture_output=True, text=True,
         env={**os.environ, "PYTHONPATH": path},
     )  # fmt: skip
     if "No module named 'cupy'" in asked.stderr:
         pytest.skip("CuPy is not installed")
-    unknown = set(json.loads(asked.stdout.splitlines()[-1])) - {"work", "Callable", "Iterator", "Any", "__weakref__"}
-    assert not unknown
+    unknown = set(json.loads(asked.stdout.splitlines()[-1])) - {"work", "deque", "Callable", "Iterator", "Any"}
+    assert unknown == {"ndarray.__weakref__", "cuda.MemoryPool.freed"}

@@ -12,7 +12,7 @@ Tensor([[-1.],
 
 from typing import TYPE_CHECKING, Any
 
-from . import _startup, hooks, nn, ops, optim, protocols
+from . import _startup, hooks, memory, nn, ops, optim, protocols
 from .autodiff import checkpoint, detect_anomaly, grad, gradcheck, hessian, hvp, jacobian, jvp, vjp
 from .ops import *
 from .primitive import Primitive, binary, ternary, unary, variadic
@@ -42,6 +42,7 @@ __all__ = [
     "is_grad_enabled",
     "jacobian",
     "jvp",
+    "memory",
     "nn",
     "no_grad",
     "optim",

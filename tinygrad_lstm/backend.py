@@ -9,7 +9,9 @@ from __future__ import annotations
 import contextlib
 import copy
 import os
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import Any, TypeAlias
 
 import numpy
@@ -180,6 +182,81 @@ def to_host(array: Array) -> numpy.ndarray[Any, Any]:
 def to_device(data: Any) -> Array:
     """Return numbers, nested sequences of them, or an array from either side, as an array of the backend."""
     return data if isinstance(data, ndarray) else xp.asarray(data)
+
+
+class Upload:
+    """A copy of a host array to the device, under way since it was made.
+
+    It goes by pinned memory and in a stream of its own, so that neither the host nor what the device computes has to
+    wait for it. Over NumPy it is a copy within the host's memory.
+    """
+
+    def __init__(self, host: numpy.ndarray[Any, Any]) -> None:
+        if name == "numpy":
+            self._array: Array = host.copy()
+            return
+        pinned = numpy.ndarray(host.shape, host.dtype, xp.cuda.alloc_pinned_memory(max(host.nbytes, 1)))
+        pinned[...] = host
+        copying = _copying()
+        with copying:
+            self._array = xp.empty(host.shape, dtype=host.dtype)
+        copying.wait_event(xp.cuda.get_current_stream().record())  # for what may still read what was there before
+        self._array.set(pinned, stream=copying)
+        self._copied = copying.record()
+        while _under_way and _under_way[0][0].done:
+            _under_way.popleft()
+        _under_way.append((self._copied, pinned))
+
+    def array(self) -> Array:
+        """Return the array; what is computed with it waits for the copy, and the host does not."""
+        if name != "numpy":
+            xp.cuda.get_current_stream().wait_event(self._copied)
+        return self._array
+
+
+_under_way: deque[tuple[Any, numpy.ndarray[Any, Any]]] = deque()
+"""Copies, each with its end and the pinned memory that it reads, which nobody else may write before."""
+
+
+@cache
+def _copying() -> Any:
+    """Return the stream in which copies are made."""
+    return xp.cuda.Stream(non_blocking=True)
+
+
+def memory_of(array: Array) -> tuple[int, int]:
+    """Return the address and the length in bytes of the memory that an array, or what it is a view of, lies in."""
+    if name != "numpy":
+        return array.data.mem.ptr, array.data.mem.size
+    while isinstance(array.base, numpy.ndarray):
+        array = array.base
+    return array.__array_interface__["data"][0], array.nbytes
+
+
+def explain_exhaustion(explain: Callable[[], str]) -> None:
+    """Have the error of a device without memory end with what a function returns then; there is none over NumPy."""
+    if name == "numpy":
+        return
+    allocate = xp.cuda.get_allocator()
+
+    def explained(size: int) -> Any:
+        try:
+            return allocate(size)
+        except xp.cuda.memory.OutOfMemoryError as error:
+            error.args = (f"{error} {explain()}",)
+            raise
+
+    xp.cuda.set_allocator(explained)
+
+
+def used_memory() -> int | None:
+    """Return how many bytes of the device's memory are in use; None over NumPy, where nobody counts."""
+    return None if name == "numpy" else int(xp.get_default_memory_pool().used_bytes())
+
+
+def is_host_array(data: Any) -> bool:
+    """Tell whether something is an array in host memory."""
+    return isinstance(data, numpy.ndarray)
 
 
 def host_array(data: Any) -> numpy.ndarray[Any, Any]:

@@ -47,6 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _ended(str(interrupt) or "interrupted.", INTERRUPTED)
     except BrokenPipeError:  # whoever read the output has seen enough, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except MemoryError as error:
+        return _ended(str(error) or "out of memory.", USAGE_ERROR)
     except (TextError, FormatError, DrawError, RenderError, BenchError) as error:
         return _ended(str(error), USAGE_ERROR)
     except OSError as error:

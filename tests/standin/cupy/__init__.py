@@ -6,14 +6,18 @@ path that CuPy takes. Where the two differ the stand-in is the stricter:
 - an array of the host is never taken silently, and an array of the device never becomes one;
 - what has no axes is still an array, never one of NumPy's scalars;
 - integer arrays used as indices wrap around the end of their axis instead of raising;
+- a copy in a stream of its own is made when somebody waits for it, and from what stands in host memory then;
 - there are the names listed here, all of them CuPy's, and no others; a division by zero warns nobody.
 
-`work` is its own: it counts the elements that were written, so that a test can bound work instead of time.
+`work` is its own: it counts the elements that were written, so that a test can bound work instead of time, and how
+often something went to the device, or the host waited for it.
 """
 
 from __future__ import annotations
 
 import types
+import weakref
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -42,7 +46,7 @@ ELEMENTWISE = """
 ON_ARRAY = """
     all allclose amax amin any argmax argmin argsort array_equal ascontiguousarray bincount broadcast_to clip copy
     count_nonzero cumprod cumsum diag diff dot empty_like expand_dims flatnonzero flip full_like max mean min moveaxis
-    nonzero ones_like outer permute_dims prod ravel repeat reshape roll searchsorted sort split squeeze std sum swapaxes
+    nonzero ones_like outer prod ravel repeat reshape roll searchsorted sort split squeeze std sum swapaxes
     take take_along_axis tensordot tile transpose tril triu unique var vdot zeros_like
 """
 
@@ -53,7 +57,7 @@ METHODS = """
 
 ASKED_OF_A_COPY = "__bool__ __float__ __format__ __int__ __len__ __repr__ __str__ item tolist"
 
-ATTRIBUTES = "T dtype itemsize mT nbytes ndim shape size strides"
+ATTRIBUTES = "T dtype itemsize nbytes ndim shape size strides"
 
 OPERATORS = {
     "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "true_divide", "floordiv": "floor_divide",
@@ -78,11 +82,19 @@ ATOMIC = ("int32", "uint32", "uint64", "float16", "float32", "float64")
 """The element types that CuPy can add into a place named twice."""
 
 
+WAITS = {"bincount", "flatnonzero", "nonzero", "unique"}
+"""Functions of arrays whose results have a shape that the host has to ask the device for."""
+
+
 class _Work:
-    """How many operations wrote something, and how many elements they wrote: a view writes nothing."""
+    """How many operations wrote something, and how many elements they wrote: a view writes nothing.
+
+    ``sent`` is how often something went from the host to the device, ``waited`` how often the host waited for the
+    device, be it for an array, for a number or for nothing.
+    """
 
     def __init__(self) -> None:
-        self.calls = self.elements = 0
+        self.calls = self.elements = self.sent = self.waited = 0
 
     def wrote(self, elements: int) -> None:
         self.calls += 1
@@ -102,7 +114,7 @@ class ndarray:
     __hash__ = None
 
     def __init__(self, shape: Any, dtype: Any = float) -> None:
-        self._host = numpy.zeros(shape, dtype)
+        self._host = _allocated(numpy.zeros(shape, dtype))
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         raise TypeError(
@@ -120,7 +132,25 @@ class ndarray:
         return CUDA, 0
 
     def get(self) -> numpy.ndarray[Any, Any]:
+        work.waited += 1
         return self._host.copy()
+
+    def set(self, arr: numpy.ndarray[Any, Any], stream: _Stream | None = None) -> None:
+        """Copy an array of the host of the same shape and type: at once, or in a stream."""
+        if (arr.shape, arr.dtype) != (self.shape, self.dtype):
+            raise TypeError(f"{arr.dtype} of shape {arr.shape} cannot be set to {self.dtype} of shape {self.shape}")
+        work.sent += 1
+        if stream is None:
+            self._host[...] = arr
+        else:
+            self._host.reshape(-1).view("uint8")[...] = 0  # nothing of the array is there before the copy is made
+            stream.later(lambda: self._host.__setitem__(..., arr))
+
+    @property
+    def data(self) -> Any:
+        memory = _memory(self._host)
+        address = memory.__array_interface__["data"][0]
+        return types.SimpleNamespace(mem=types.SimpleNamespace(ptr=address, size=memory.nbytes))
 
     def astype(self, dtype: Any, copy: bool = True) -> ndarray:
         return self if not copy and self.dtype == dtype else _computed(self._host.astype, dtype)
@@ -131,7 +161,10 @@ class ndarray:
         return types.SimpleNamespace(c_contiguous=flags.c_contiguous, f_contiguous=flags.f_contiguous)
 
     def __getitem__(self, index: Any) -> ndarray:
-        return _computed(self._host.__getitem__, _index(index, self.shape))
+        index = _index(index, self.shape)
+        if any(isinstance(part, numpy.ndarray) and part.dtype == bool for part in index):
+            work.waited += 1  # for how many are true
+        return _computed(self._host.__getitem__, index)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         index, value = _index(index, self.shape), _operand(value)
@@ -179,6 +212,7 @@ def asarray(a: Any, dtype: Any = None) -> ndarray:
     host = numpy.array(a, dtype)
     if host.dtype.kind not in "?biufc":
         raise ValueError(f"Unsupported dtype {host.dtype}")
+    work.sent += 1
     return _received(host, ())
 
 
@@ -272,8 +306,25 @@ def _received(result: Any, sources: Any) -> ndarray:
     array = object.__new__(ndarray)
     array._host = numpy.asarray(result)
     if not any(isinstance(x, numpy.ndarray) and numpy.may_share_memory(x, array._host) for x in sources):
+        _allocated(array._host)
         work.wrote(array.size)
     return array
+
+
+def _memory(host: numpy.ndarray[Any, Any]) -> numpy.ndarray[Any, Any]:
+    """Return the array of which an array is a view."""
+    while isinstance(host.base, numpy.ndarray):
+        host = host.base
+    return host
+
+
+def _allocated(host: numpy.ndarray[Any, Any]) -> numpy.ndarray[Any, Any]:
+    """Return an array of which the device's memory knows, until it is gone."""
+    memory = _memory(host)
+    if memory.nbytes:
+        _allocator(memory.nbytes)
+        weakref.finalize(memory, _pool.freed, memory.nbytes).atexit = False
+    return host
 
 
 def _index(index: Any, shape: tuple[int, ...]) -> tuple[Any, ...]:
@@ -325,6 +376,7 @@ def _checked(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
     def checked(a: ndarray, *settings: Any, **options: Any) -> Any:
         for option in options.keys() - OPTIONS:
             raise TypeError(f"{name}() got an unexpected keyword argument '{option}'")
+        work.waited += name in WAITS
         return call(*_arrays([a]), *map(_setting, settings), **options)
 
     return checked
@@ -407,7 +459,109 @@ class _Generator:
     def __getattr__(self, name: str) -> Callable[..., ndarray]:
         if name not in ("integers", "random", "standard_normal", "uniform"):
             raise AttributeError(name)
-        return lambda *bounds, dtype=None, **options: asarray(getattr(self._host, name)(*bounds, **options), dtype)
+        draw = getattr(self._host, name)
+        return lambda *bounds, dtype=None, **options: _received(numpy.asarray(draw(*bounds, **options), dtype), ())
+
+
+class _OutOfMemoryError(MemoryError):
+    """There is no room for an array."""
+
+    def __init__(self, size: int, total: int, limit: int) -> None:
+        super().__init__(
+            f"Out of memory allocating {size:,} bytes (allocated so far: {total:,} bytes, limit set to: {limit:,} "
+            "bytes)."
+        )
+
+
+class _Pool:
+    """The device's memory: how much is used, how much ever was, and how much there may be, 0 for any."""
+
+    def __init__(self) -> None:
+        self._used = self._total = self._limit = 0
+
+    def malloc(self, size: int) -> None:
+        if self._limit and self._used + size > self._limit:
+            raise _OutOfMemoryError(size, self._used, self._limit)
+        self._used += size
+        self._total = max(self._total, self._used)
+
+    def freed(self, size: int) -> None:
+        self._used -= size
+
+    def used_bytes(self) -> int:
+        return self._used
+
+    def total_bytes(self) -> int:
+        return self._total
+
+    def free_all_blocks(self) -> None:
+        self._total = self._used
+
+    def set_limit(self, size: int) -> None:
+        self._limit = size
+
+
+_pool = _Pool()
+_allocator: Callable[[int], Any] = _pool.malloc
+
+
+def get_default_memory_pool() -> _Pool:
+    """Return the memory of the device."""
+    return _pool
+
+
+def _set_allocator(allocator: Callable[[int], Any]) -> None:
+    """Have memory given by a function from here on."""
+    global _allocator
+    _allocator = allocator
+
+
+class _Stream:
+    """What is done one after the other: at once in the stream that computes, when somebody waits for it in others."""
+
+    def __init__(self, non_blocking: bool = False) -> None:
+        self._to_do: deque[Callable[[], object]] = deque()
+        self.done = self.given = 0
+
+    def __enter__(self) -> _Stream:
+        _streams.append(self)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        _streams.remove(self)
+
+    def later(self, act: Callable[[], object]) -> None:
+        self._to_do.append(act)
+        self.given += 1
+
+    def do(self, count: int) -> None:
+        while self.done < count:
+            self._to_do.popleft()()
+            self.done += 1
+
+    def record(self) -> _Event:
+        return _Event(self)
+
+    def wait_event(self, event: _Event) -> None:
+        event.stream.do(event.count)
+
+    def synchronize(self) -> None:
+        work.waited += 1
+        self.do(self.given)
+
+
+class _Event:
+    """A point in a stream."""
+
+    def __init__(self, stream: _Stream) -> None:
+        self.stream, self.count = stream, stream.given
+
+    @property
+    def done(self) -> bool:
+        return self.stream.done >= self.count
+
+
+_streams = [_Stream()]
 
 
 class _Device:
@@ -417,6 +571,7 @@ class _Device:
 
     def synchronize(self) -> None:
         """Wait for nothing: whatever was asked for has been done."""
+        work.waited += 1
 
 
 lib = types.SimpleNamespace(
@@ -429,6 +584,12 @@ lib = types.SimpleNamespace(
 random = types.SimpleNamespace(default_rng=_Generator, Generator=_Generator)
 cuda = types.SimpleNamespace(
     Device=_Device,
+    Stream=_Stream,
+    alloc_pinned_memory=bytearray,
+    get_allocator=lambda: _allocator,
+    get_current_stream=lambda: _streams[-1],
+    memory=types.SimpleNamespace(OutOfMemoryError=_OutOfMemoryError),
+    set_allocator=_set_allocator,
     is_available=lambda: True,
     runtime=types.SimpleNamespace(
         getDevice=lambda: 0,

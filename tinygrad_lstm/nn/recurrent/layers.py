@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
+from ...backend import host_array
 from ...ops import arange, concat, dropout, permute_dims, stack, unstack, where, zeros
 from ...tape import scope
 from ...tape import state as thread
@@ -123,7 +124,7 @@ class Layers(Recurrent):
         output, batched = self._in_time("output", output, self._width)
         steps, batch, _ = output.shape
         counts = self._counts(lengths, batched, steps, batch)
-        ends = output[-1] if counts is None else output[asarray(counts) - 1, asarray(list(range(batch)))]
+        ends = output[-1] if counts is None else output[asarray(counts) - 1, arange(batch)]
         if self.bidirectional:
             ends = concat([ends[:, : self.output_size], output[0, :, self.output_size :]], axis=-1)
         if counts is not None and 0 in counts:
@@ -191,7 +192,8 @@ class Layers(Recurrent):
         op = type(self).__name__
         if not batched:
             raise ValueError(f"{op}: got lengths for one sequence of shape (T, I), wanted a batch of them.")
-        counts = asarray(lengths)
+        on_host = isinstance(lengths, (list, tuple)) and all(type(n) is int for n in lengths)
+        counts = host_array(lengths) if on_host else asarray(lengths)  # no way there and back for what is here
         if counts.shape != (batch,) or (counts.dtype.kind not in "iu" and batch > 0):
             raise ValueError(f"{op}: got lengths of shape {counts.shape} and {counts.dtype}, wanted {batch} integers.")
         listed: list[int] = counts.tolist()
