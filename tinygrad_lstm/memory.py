@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from . import backend
+from .backend import explain_exhaustion, memory_of, ndarray, used_memory
 from .optim import Optimizer
 from .tape import Leaf, Node, scope_path
 from .tensor import Tensor
@@ -62,7 +62,7 @@ def held() -> list[Holding]:
     claims: dict[tuple[int, int], tuple[str, str]] = {}
     for find in (_of_tensors, _of_leaves, _of_nodes, _of_optimizers):
         for array, what, scope in find():
-            claims.setdefault(backend.memory_of(array), (what, scope))
+            claims.setdefault(memory_of(array), (what, scope))
     groups: dict[tuple[str, str], list[int]] = {}
     for (_, size), claim in claims.items():
         groups.setdefault(claim, []).append(size)
@@ -84,7 +84,7 @@ def report() -> str:
     rest = holdings[SHOWN:]
     if rest:
         lines.append(_line(sum(h.bytes for h in rest), sum(h.arrays for h in rest), "of other ops and scopes"))
-    used = backend.used_memory()
+    used = used_memory()
     if used is not None:
         lines.append(
             _line(
@@ -154,7 +154,7 @@ def _age(tensor: Tensor) -> tuple[int, int]:
 
 def _arrays(value: Any) -> Iterator[Any]:
     """Give the arrays within tuples, lists and dictionaries."""
-    if isinstance(value, backend.ndarray):
+    if isinstance(value, ndarray):
         yield value
     elif isinstance(value, Tensor):
         yield value.data
@@ -180,4 +180,4 @@ def _scope(node: Node | Leaf) -> str:
     return re.sub(r"\d+", "*", "/".join(scope_path(node.scope)))
 
 
-backend.explain_exhaustion(report)
+explain_exhaustion(report)
