@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from . import cells, imports, overhead, recurrent
+from . import cells, demo, imports, optimizer, overhead, pipeline, recurrent, scale
 from .declarations import Benchmark, Program, Size
 from .figures import Result
 from .targets import Verdict
@@ -15,7 +15,7 @@ from .turns import Pace, measured
 BENCHMARKS: dict[str, Benchmark] = {
     benchmark.name: benchmark
     for benchmark in itertools.chain.from_iterable(
-        module.BENCHMARKS for module in (recurrent, cells, overhead, imports)
+        module.BENCHMARKS for module in (recurrent, cells, overhead, optimizer, pipeline, demo, scale, imports)
     )
 }
 
