@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from . import cells, demo, imports, optimizer, overhead, pipeline, recurrent, scale
+from . import cells, demo, imports, optimizer, overhead, pictures, pipeline, recurrent, scale
 from .declarations import Benchmark, Program, Size
 from .figures import Result
 from .targets import Verdict
 from .turns import Pace, measured
 
-BENCHMARKS: dict[str, Benchmark] = {
-    benchmark.name: benchmark
-    for benchmark in itertools.chain.from_iterable(
-        module.BENCHMARKS for module in (recurrent, cells, overhead, optimizer, pipeline, demo, scale, imports)
-    )
-}
+MODULES = (recurrent, cells, overhead, optimizer, pipeline, demo, scale, pictures, imports)
+BENCHMARKS: dict[str, Benchmark] = {benchmark.name: benchmark for module in MODULES for benchmark in module.BENCHMARKS}
+"""All benchmarks by name, in the order in which they are run."""
 
 
 class SelectionError(ValueError):
