@@ -3,7 +3,7 @@ PYTHON ?= python3
 RUN := .venv/bin/python -m
 STANDIN := PYTHONPATH=tests/standin TINYGRAD_LSTM_BACKEND=cupy
 
-.PHONY: demo test lint types doctest coverage conformance pictures docs links bench clean
+.PHONY: demo test lint types doctest coverage conformance pictures docs links notebooks bench clean
 
 demo: .venv/installed-draw  ## train on real text, draw the model, say where everything is
 	$(RUN) tinygrad_lstm demo
@@ -41,6 +41,9 @@ docs: .venv/installed-docs  ## the site, into build/docs: open build/docs/index.
 
 links: .venv/installed-docs  ## whether the links of the site to other sites lead somewhere
 	$(RUN) sphinx --builder linkcheck --quiet --doctree-dir build/doctrees docs build/links
+
+notebooks: .venv/installed-docs  ## the lessons for those who teach, into build/notebooks
+	$(RUN) docs.notebooks
 
 bench: .venv/installed-test .venv/installed-peers  ## ours against PyTorch, in turn
 	$(RUN) tinygrad_lstm bench
