@@ -29,6 +29,8 @@ default_role = "any"
 suppress_warnings = ["ref.any"]  # a name in backticks is a link where one thing has it, and plain where none has
 toc_object_entries_show_parents = "hide"
 
+INVISIBLE = "\N{ZERO WIDTH SPACE}"  # a space at which lines break, and which to Sphinx is none
+
 html_theme = "furo"
 html_title = "tinygrad_lstm"
 html_static_path = ["static"]
@@ -47,10 +49,14 @@ def leave_plain(app: Any, environment: Any, node: Any, shown: Any) -> Any:
     return shown if node.get("reftype") == "class" and "py:class" in node else None
 
 
-def keep_whole(app: Any, kind: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
-    """Undo that napoleon takes what stands before the first colon of a property's docstring for its type."""
+def mend(app: Any, kind: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+    """Undo what napoleon takes for a type: words before a property's first colon, and attributes before another one."""
     if kind == "property":
         lines[:] = [*(inspect.getdoc(thing) or "").splitlines(), ""]
+    for place, line in enumerate(lines):
+        if line.startswith(":ivar "):
+            names, colon, text = line.removeprefix(":ivar ").partition(": ")
+            lines[place] = f":ivar {names.replace(', ', f',{INVISIBLE}')}{colon}{text}"
 
 
 def link_to_full_size(app: Any, document: Any, page: str) -> None:
@@ -65,7 +71,7 @@ def link_to_full_size(app: Any, document: Any, page: str) -> None:
 def setup(app: Any) -> None:
     """Set the site up."""
     app.connect("source-read", fill_in)
-    app.connect("autodoc-process-docstring", keep_whole, priority=900)
+    app.connect("autodoc-process-docstring", mend, priority=900)
     app.connect("doctree-resolved", link_to_full_size)
     app.connect("missing-reference", leave_plain)
     mathml.setup(app)

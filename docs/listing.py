@@ -135,7 +135,8 @@ def _commands() -> Iterator[str]:
 
 def _command(name: str, command: argparse.ArgumentParser) -> Iterator[str]:
     """Give the lines of a command's section: what it does, how it is called, and a table of its arguments."""
-    usage = " ".join(command.format_usage().removeprefix("usage: ").split())
+    places = [str(action.metavar) for action in command._actions if not action.option_strings]
+    usage = " ".join([command.prog, *places, "[OPTION ...]"])
     yield from (f"## `{name}`", "", command.description or "", "", "```text", usage, "```", "")
     yield from ("| argument | what it says |", "|---|---|")
     for action in command._actions:
