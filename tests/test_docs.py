@@ -109,7 +109,7 @@ def test_every_command_can_be_given(command: str) -> None:
             cwd=ROOT,
             capture_output=True,
             text=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])},
         )
         options = [word for word in words[place + 1 :] if word.startswith("--")]
         assert "No module named 'torch'" in run.stderr or all(word in run.stdout for word in ("usage", *options))
