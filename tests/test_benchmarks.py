@@ -5,6 +5,11 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import os
+import runpy
+import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,8 +22,9 @@ from benchmarks import figures, plot, record, report, targets, turns, worker
 from benchmarks.declarations import Benchmark, Program, Step
 from benchmarks.figures import Result, Spread
 from benchmarks.suite import BENCHMARKS, Run, Selection, SelectionError
-from tinygrad_lstm.cli import main
+from tinygrad_lstm.cli import benching, main
 
+ROOT = Path(__file__).parents[1]
 EACH = pytest.mark.parametrize("benchmark", BENCHMARKS.values(), ids=BENCHMARKS)
 
 
@@ -288,6 +294,48 @@ def test_the_peers_agree(capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("torch")
     assert main(["bench", "owncell", "--quick", "--peers", "torch"]) == 0
     assert "owncell: ours / PyTorch" in capsys.readouterr().out
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
+    """Return a folder that holds what an installer would copy: the package, and the suite beside it."""
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "tinygrad_lstm", tmp_path / "tinygrad_lstm", ignore=ignored)
+    shutil.copytree(ROOT / "benchmarks", tmp_path / benching.INSTALLED, ignore=ignored)
+    return tmp_path
+
+
+def bench_in(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a benchmark where nothing but a folder has been added to Python."""
+    words = [sys.executable, "-m", "tinygrad_lstm", "bench", "lstm", "--quick", "--peers", "none"]
+    environment = {name: value for name, value in os.environ.items() if name != "TINYGRAD_LSTM_BACKEND"}
+    environment["PYTHONPATH"] = str(folder)
+    return subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
+
+
+def test_the_suite_runs_where_it_is_installed(installed: Path) -> None:
+    finished = bench_in(installed)
+    assert finished.returncode == 0, finished.stderr
+    assert "in NumPy" in finished.stdout
+
+
+def test_without_the_suite_the_command_says_where_to_get_it(installed: Path) -> None:
+    shutil.rmtree(installed / benching.INSTALLED)
+    finished = bench_in(installed)
+    assert finished.returncode == 2
+    assert finished.stderr.startswith("tinygrad-lstm: the benchmarks are not installed: ")
+    assert finished.stderr.count("\n") == 1
+
+
+def test_an_installer_takes_the_suite_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    setuptools = pytest.importorskip("setuptools")
+    told: dict[str, Any] = {}
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(setuptools, "setup", told.update)
+    runpy.run_path("setup.py")
+    folders = {path.parent for path in Path("tinygrad_lstm").rglob("__init__.py")}
+    assert set(told["packages"]) == {".".join(folder.parts) for folder in folders} | {benching.INSTALLED}
+    assert told["package_dir"] == {benching.INSTALLED: "benchmarks"}
 
 
 def test_what_the_command_cannot_run_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
