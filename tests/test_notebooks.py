@@ -62,7 +62,7 @@ def test_programs_become_cells_that_run_one_after_the_other_in_their_folder(fold
     assert made.metadata.kernelspec.name == "python3"
     assert [cell.cell_type for cell in made.cells] == ["markdown", "code", "markdown", "code", "markdown"]
     program = "\n".join(cell.source for cell in made.cells if cell.cell_type == "code")
-    paths = os.pathsep.join(["", str(LESSONS.parent.parent)])
+    paths = os.pathsep.join(["", str(LESSONS.parent.parent), *filter(None, sys.path)])  # the backend of the tests
     run = subprocess.run(
         [sys.executable, "-c", program],
         cwd=folder,
