@@ -1,6 +1,8 @@
 """The long short-term memory over a sequence.
 
-All gates are one tanh: ``sigmoid(z) = (1 + tanh(z / 2)) / 2``, and the halves are multiplied into the weights once.
+All gates are one tanh: ``sigmoid(z) = (1 + tanh(z / 2)) / 2``, and the halves are multiplied into the weights once. A
+step keeps five blocks, in this order: i, f, o, g and the cell state before it, so that the first two times the last two
+is one operation.
 """
 
 from __future__ import annotations
@@ -12,17 +14,25 @@ from ..backend import Array, xp
 from .shared import (
     Kept,
     Kernel,
+    Sums,
     Within,
-    before,
-    begin,
-    derivative_of_recurrence,
-    derivatives_of_shares,
-    hold,
+    absent,
+    beside,
+    columns,
+    cotangents,
+    ending,
     let_go,
+    parts,
+    rows,
     shares,
+    side_by_side,
+    stacked,
 )
 
 __all__ = ["LSTM"]
+
+ORDER = [0, 1, 3, 2]
+"""Where i, f, o and g stand in the weights; where the weights' i, f, g and o stand here, too."""
 
 
 def forward(
@@ -30,86 +40,147 @@ def forward(
 ) -> tuple[Array, tuple[Array, Array], Kept]:
     """Return the outputs (T, B, O), the last state, and what `backward` needs."""
     W_ih, W_hh, b, W_hr = weights
-    T, B, H = x.shape[0], x.shape[1], state[1].shape[1]
-    halves = xp.full(4 * H, 0.5, x.dtype)
-    halves[2 * H : 3 * H] = 1
-    z = shares(x, xp.ascontiguousarray((W_ih * halves[:, None]).T), None if b is None else b * halves)
-    W = xp.ascontiguousarray((W_hh * halves[:, None]).T)
-    hs = xp.empty((T, B, W_hh.shape[1]), x.dtype)
-    cs, shown = xp.empty((T, B, H), x.dtype), xp.empty((T, B, H), x.dtype)
-    from_h, i_g = xp.empty((B, 4 * H), x.dtype), xp.empty((B, H), x.dtype)
-    h, c = state
-    for t in times:
-        y, c_t, h_t = z[t], cs[t], hs[t]
-        xp.dot(h, W, out=from_h)
-        y += from_h
-        xp.tanh(y, out=y)
-        for gates in (y[:, : 2 * H], y[:, 3 * H :]):
-            gates *= 0.5
-            gates += 0.5
-        xp.multiply(y[:, H : 2 * H], c, out=c_t)
-        xp.multiply(y[:, :H], y[:, 2 * H : 3 * H], out=i_g)
-        c_t += i_g
-        xp.tanh(c_t, out=shown[t])
+    B, H = state[1].shape
+    W_x, W_h = _arranged(beside(W_ih, b)), _arranged(W_hh)
+    xs, slices, missing = columns(x, times), parts(times, B), absent(within, times)
+    hs, c_T = xp.empty((len(times) + 1, W_hh.shape[1], B), x.dtype), xp.empty((H, B), x.dtype)
+    ys = [xp.empty((part.stop - part.start, 5, H, B), x.dtype) for part in slices]
+    cs = [*(y[0, 4] for y in ys[1:]), c_T]  # after each part
+    hs[0], ys[0][0, 4] = state[0].T, state[1].T
+    for part, y, c_after in zip(slices, ys, cs, strict=True):
+        shares(xs[part], W_x, _gates(y))
+        _steps(y, c_after, hs[part.start : part.stop + 1], W_h, W_hr, missing[part])
+    outputs = rows(hs[1:], times)
+    last = (xp.ascontiguousarray(hs[-1].T), xp.ascontiguousarray(c_T.T))
+    kept = Kept(x, state, weights, times, within, (hs, ys, cs))
+    return outputs if within is None else outputs * within, last, kept
+
+
+def _arranged(weight: Array) -> Array:
+    """Return a weight with its blocks in the order i, f, o, g, those of the sigmoids halved."""
+    blocks = weight.reshape(4, -1)[ORDER]
+    blocks[:3] *= 0.5
+    return blocks.reshape(weight.shape)
+
+
+def _gates(y: Array) -> Array:
+    """Return the first four blocks of each step as one matrix."""
+    return stacked(y)[:, : 4 * y.shape[2]]
+
+
+def _steps(y: Array, c_after: Array, hs: Array, W_h: Array, W_hr: Array | None, missing: list[Any]) -> None:
+    """Take the steps of a part; ``y`` has the input's shares in place of the gates, ``hs`` begins with the state."""
+    H, B = c_after.shape
+    from_h, products, shown = (xp.empty(shape, y.dtype) for shape in ((4 * H, B), (2, H, B), (H, B)))
+    (i_g, f_c), half = products, xp.full((), 0.5, y.dtype)
+    views = (_gates(y), y[:, :3], y[:, :2], y[:, 3:], y[:, 2], y[:, 4])
+    for z, i_f_o, i_f, g_c, o, c, c_t, h, h_t, without in zip(
+        *views, [*y[1:, 4], c_after], hs[:-1], hs[1:], missing, strict=True
+    ):
+        xp.dot(W_h, h, from_h)
+        xp.add(z, from_h, z)
+        xp.tanh(z, z)
+        xp.multiply(i_f_o, half, i_f_o)
+        xp.add(i_f_o, half, i_f_o)
+        xp.multiply(i_f, g_c, products)
+        xp.add(i_g, f_c, c_t)
+        xp.tanh(c_t, shown)
         if W_hr is None:
-            xp.multiply(y[:, 3 * H :], shown[t], out=h_t)
+            xp.multiply(o, shown, h_t)
         else:
-            xp.multiply(y[:, 3 * H :], shown[t], out=i_g)
-            xp.dot(i_g, W_hr.T, out=h_t)
-        if within is not None:
-            hold(h_t, h, within[t])
-            hold(c_t, c, within[t])
-        h, c = h_t, c_t
-    outputs = hs if within is None else hs * within
-    return outputs, (h, c), Kept(x, state, weights, times, within, (z, hs, cs, shown))
+            xp.dot(W_hr, xp.multiply(o, shown, shown), h_t)
+        if without is not None:
+            xp.copyto(h_t, h, where=without)
+            xp.copyto(c_t, c, where=without)
 
 
 def backward(
     kept: Kept, d_outputs: Array | None, d_last: tuple[Array | None, Array | None], needs_x: bool
 ) -> tuple[Array | None, tuple[Array, Array], tuple[Any, ...]]:
     """Return the derivatives of the input, the state before, and the weights."""
-    x, (h_0, c_0), (W_ih, W_hh, b, W_hr), times, within, (ys, hs, cs, shown) = kept
-    B, H = c_0.shape
-    d_zs, one_less = xp.empty_like(ys), xp.empty((B, 4 * H), x.dtype)
-    d_h, d_c = begin(d_last[0], h_0), begin(d_last[1], c_0)
-    u, d_W_hr = xp.empty((B, H), x.dtype), None if W_hr is None else xp.zeros_like(W_hr)
-    for t in reversed(times):
-        y, d_z, d_raw = ys[t], d_zs[t], d_h
-        i, f, g, o = (y[:, k * H : (k + 1) * H] for k in range(4))
-        if d_outputs is not None:
-            d_h += d_outputs[t] if within is None else d_outputs[t] * within[t]
-        past = None if within is None else (let_go(d_h, within[t]), let_go(d_c, within[t]))
+    x, state, (W_ih, W_hh, b, W_hr), times, within, (hs, ys, cs) = kept
+    B, H = state[1].shape
+    d_hs, missing, xs = cotangents(d_outputs, within, times), absent(within, times), x[:: times.step]
+    d_state = tuple(ending(d, part) for d, part in zip(d_last, state, strict=True))
+    d_x = xp.empty((len(times), x.shape[2], B), x.dtype) if needs_x else None
+    d_ys, W = xp.empty((len(ys[0]), 5, H, B), x.dtype), xp.ascontiguousarray(W_hh.T)
+    of_x, of_h, of_r = Sums(), Sums(), Sums()
+    for part, y, c_after in reversed(list(zip(parts(times, B), ys, cs, strict=True))):
+        d_y, d_shown = d_ys[: len(y)], None if W_hr is None else xp.empty((len(y), len(W_hr), B), x.dtype)
+        shown = _slopes(y, c_after, d_y)
+        _steps_back(d_y, y[:, 1], d_hs[part], d_state, W, W_hr, d_shown, missing[part])
+        d_z = side_by_side(_gates(d_y))
+        of_x.add(d_z, xs[part].reshape(-1, x.shape[2]))
+        of_h.add(d_z, side_by_side(hs[part]).T)
+        if d_shown is not None:
+            of_r.add(side_by_side(d_shown), side_by_side(y[:, 2] * shown).T)
+        if d_x is not None:
+            xp.matmul(W_ih.T, _gates(d_y), out=d_x[part])
+    d_weights = (of_x.weight, of_h.weight, None if b is None else of_x.bias, of_r.weight)
+    return None if d_x is None else rows(d_x, times), tuple(part.T for part in d_state), d_weights
+
+
+def _slopes(y: Array, c_after: Array, d: Array) -> Array:
+    """Write into the blocks of ``d``, i, f, g, o, c, the derivatives of c by the first three and of h by the last two.
+
+    Each is ``a (1 - a) b``, or like it, and computed as ``p - p a`` from ``p = a b``. Return what the cell shows.
+    """
+    i_f, o, g = y[:, :2], y[:, 2], y[:, 3]
+    d_if, d_g, d_o, d_c, products = d[:, :2], d[:, 2], d[:, 3], d[:, 4], d[:, 3:]
+    shown = xp.empty_like(o)
+    xp.tanh(y[1:, 4], shown[:-1])
+    xp.tanh(c_after, shown[-1])
+    xp.multiply(i_f, y[:, 3:], products)
+    xp.multiply(products, i_f, d_if)
+    xp.subtract(products, d_if, d_if)
+    xp.multiply(products[:, 0], g, d_g)
+    xp.subtract(y[:, 0], d_g, d_g)
+    xp.multiply(o, shown, d_c)
+    xp.multiply(d_c, o, d_o)
+    xp.subtract(d_c, d_o, d_o)
+    xp.multiply(d_c, shown, d_c)
+    xp.subtract(o, d_c, d_c)
+    return shown
+
+
+def _steps_back(
+    d: Array,
+    f: Array,
+    d_hs: Any,
+    d_state: Sequence[Array],
+    W: Array,
+    W_hr: Array | None,
+    d_shown: Any,
+    missing: list[Any],
+) -> None:
+    """Go back through the steps of a part: the slopes in ``d`` become derivatives, ``d_state`` that before the part."""
+    d_h, d_c = d_state
+    views = (_gates(d), d[:, :3], d[:, 3:], d[:, 4], f, d_hs, missing)
+    for t, (d_z, d_ifg, d_oc, from_h, f_t, d_output, without) in reversed(list(enumerate(zip(*views, strict=True)))):
+        if d_output is not None:
+            xp.add(d_h, d_output, d_h)
+        past = None if without is None else (let_go(d_h, without), let_go(d_c, without))
+        d_raw = d_h
         if W_hr is not None:
-            xp.multiply(o, shown[t], out=u)
-            d_W_hr += xp.matmul(d_h.T, u)
-            d_raw = xp.matmul(d_h, W_hr)
-        xp.multiply(y, y, out=one_less)  # y (1 - y) for the gates, 1 - g² for the candidate
-        xp.subtract(y, one_less, out=d_z)
-        xp.subtract(1, one_less[:, 2 * H : 3 * H], out=d_z[:, 2 * H : 3 * H])
-        xp.multiply(d_raw, shown[t], out=u)
-        d_z[:, 3 * H :] *= u
-        u *= shown[t]
-        xp.subtract(d_raw, u, out=u)
-        u *= o
-        d_c += u
-        for k, other in enumerate((g, before(t, times, cs, c_0), i)):
-            xp.multiply(d_c, other, out=u)
-            d_z[:, k * H : (k + 1) * H] *= u
-        d_c *= f
-        xp.dot(d_z, W_hh, out=d_h)
+            d_shown[t] = d_h
+            d_raw = W_hr.T.dot(d_h)
+        xp.multiply(d_oc, d_raw, d_oc)
+        xp.add(d_c, from_h, d_c)
+        xp.multiply(d_ifg, d_c, d_ifg)
+        xp.multiply(d_c, f_t, d_c)
+        xp.dot(W, d_z, d_h)
         if past is not None:
             d_h += past[0]
             d_c += past[1]
-    d_x, d_W_ih = derivatives_of_shares(d_zs, x, W_ih, needs_x)
-    d_W_hh = derivative_of_recurrence(d_zs, hs, h_0, times)
-    return d_x, (d_h, d_c), (d_W_ih, d_W_hh, None if b is None else d_zs.sum(axis=(0, 1)), d_W_hr)
 
 
 def seen(kept: Kept) -> dict[str, Array]:
     """Return the gates and states of every step by their letters, (T, B, ·) each."""
-    ys, hs, cs, _ = kept.computed
-    H = cs.shape[2]
-    return {**{letter: ys[:, :, k * H : (k + 1) * H] for k, letter in enumerate("ifgo")}, "c": cs, "h": hs}
+    hs, ys, cs = kept.computed
+    y = xp.concatenate(ys)
+    blocks = {letter: y[:, k] for letter, k in zip("ifgo", ORDER, strict=True)}
+    blocks |= {"c": xp.concatenate([y[1:, 4], cs[-1][None]]), "h": hs[1:]}
+    return {letter: rows(block, kept.times) for letter, block in blocks.items()}
 
 
 LSTM = Kernel("lstm", forward, backward, seen)

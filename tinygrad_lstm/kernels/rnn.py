@@ -7,7 +7,22 @@ from functools import partial
 from typing import Any
 
 from ..backend import Array, xp
-from .shared import Kept, Kernel, Within, begin, derivative_of_recurrence, derivatives_of_shares, hold, let_go, shares
+from .shared import (
+    Kept,
+    Kernel,
+    Sums,
+    Within,
+    absent,
+    beside,
+    columns,
+    cotangents,
+    ending,
+    let_go,
+    parts,
+    rows,
+    shares,
+    side_by_side,
+)
 
 __all__ = ["RNN"]
 
@@ -20,19 +35,22 @@ def forward(
 ) -> tuple[Array, tuple[Array], Kept]:
     """Return the outputs (T, B, H), the last state, and what `backward` needs."""
     W_ih, W_hh, b = weights
-    hs = shares(x, W_ih.T, b)
-    W, from_h = xp.ascontiguousarray(W_hh.T), xp.empty(state[0].shape, x.dtype)
-    (h,) = state
-    for t in times:
-        h_t = hs[t]
-        xp.dot(h, W, out=from_h)
-        h_t += from_h
-        activate(h_t, h_t)
-        if within is not None:
-            hold(h_t, h, within[t])
-        h = h_t
-    outputs = hs if within is None else hs * within
-    return outputs, (h,), Kept(x, state, weights, times, within, (hs,))
+    B, H = state[0].shape
+    W_x, W_h, xs, missing = beside(W_ih, b), xp.ascontiguousarray(W_hh), columns(x, times), absent(within, times)
+    hs, from_h = xp.empty((len(times) + 1, H, B), x.dtype), xp.empty((H, B), x.dtype)
+    hs[0] = state[0].T
+    for part in parts(times, B):
+        after = hs[part.start + 1 : part.stop + 1]
+        shares(xs[part], W_x, after)
+        for h, h_t, without in zip(hs[part], after, missing[part], strict=True):
+            xp.dot(W_h, h, from_h)
+            xp.add(h_t, from_h, h_t)
+            activate(h_t, h_t)
+            if without is not None:
+                xp.copyto(h_t, h, where=without)
+    outputs = rows(hs[1:], times)
+    kept = Kept(x, state, weights, times, within, (hs,))
+    return outputs if within is None else outputs * within, (xp.ascontiguousarray(hs[-1].T),), kept
 
 
 def backward(
@@ -40,21 +58,28 @@ def backward(
 ) -> tuple[Array | None, tuple[Array], tuple[Any, ...]]:
     """Return the derivatives of the input, the state before, and the weights."""
     x, (h_0,), (W_ih, W_hh, b), times, within, (hs,) = kept
-    d_zs = xp.empty_like(hs)
-    d_h = begin(d_last[0], h_0)
-    for t in reversed(times):
-        d_z = d_zs[t]
-        if d_outputs is not None:
-            d_h += d_outputs[t] if within is None else d_outputs[t] * within[t]
-        past = None if within is None else let_go(d_h, within[t])
-        slope(hs[t], d_z)
-        d_z *= d_h
-        xp.dot(d_z, W_hh, out=d_h)
-        if past is not None:
-            d_h += past
-    d_x, d_W_ih = derivatives_of_shares(d_zs, x, W_ih, needs_x)
-    d_W_hh = derivative_of_recurrence(d_zs, hs, h_0, times)
-    return d_x, (d_h,), (d_W_ih, d_W_hh, None if b is None else d_zs.sum(axis=(0, 1)))
+    d_hs, missing, xs = cotangents(d_outputs, within, times), absent(within, times), x[:: times.step]
+    d_h, W = ending(d_last[0], h_0), xp.ascontiguousarray(W_hh.T)
+    d_x = xp.empty((len(times), x.shape[2], len(h_0)), x.dtype) if needs_x else None
+    of_x, of_h = Sums(), Sums()
+    for part in reversed(parts(times, len(h_0))):
+        d_zs = xp.empty_like(hs[part])
+        slope(hs[part.start + 1 : part.stop + 1], d_zs)
+        for d_z, d_output, without in reversed(list(zip(d_zs, d_hs[part], missing[part], strict=True))):
+            if d_output is not None:
+                xp.add(d_h, d_output, d_h)
+            past = None if without is None else let_go(d_h, without)
+            xp.multiply(d_z, d_h, d_z)
+            xp.dot(W, d_z, d_h)
+            if past is not None:
+                d_h += past
+        d_z = side_by_side(d_zs)
+        of_x.add(d_z, xs[part].reshape(-1, x.shape[2]))
+        of_h.add(d_z, side_by_side(hs[part]).T)
+        if d_x is not None:
+            xp.matmul(W_ih.T, d_zs, out=d_x[part])
+    d_weights = (of_x.weight, of_h.weight, None if b is None else of_x.bias)
+    return None if d_x is None else rows(d_x, times), (d_h.T,), d_weights
 
 
 def _slope_of_tanh(y: Array, out: Array) -> None:
@@ -64,7 +89,7 @@ def _slope_of_tanh(y: Array, out: Array) -> None:
 
 def seen(kept: Kept) -> dict[str, Array]:
     """Return the states of every step by their letter, (T, B, H)."""
-    return {"h": kept.computed[0]}
+    return {"h": rows(kept.computed[0][1:], kept.times)}
 
 
 def _kernel(activate: InPlace, slope: InPlace) -> Kernel:
@@ -72,7 +97,7 @@ def _kernel(activate: InPlace, slope: InPlace) -> Kernel:
 
 
 RNN = {
-    "tanh": _kernel(lambda x, out: xp.tanh(x, out=out), _slope_of_tanh),
+    "tanh": _kernel(xp.tanh, _slope_of_tanh),
     "relu": _kernel(lambda x, out: xp.maximum(x, 0, out=out), lambda y, out: xp.greater(y, 0, out=out)),
 }
 """By the name of the activation."""

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...backend import Array, xp
-from .. import gru as plain
 from ..shared import Kept, Kernel, Within, begin
 from .caching import compiled
 from .gates import sigmoid, tanh
@@ -150,4 +149,11 @@ def backward(
     return d_x, (d_h,), (derivative_of_weight(d_xs, x), d_W_hh, *d_biases)
 
 
-GRU = Kernel("gru", forward, backward, plain.seen)
+def seen(kept: Kept) -> dict[str, Array]:
+    """Return the gates and states of every step by their letters, (T, B, H) each."""
+    ys, hs, _ = kept.computed
+    H = hs.shape[2]
+    return {**{letter: ys[:, :, k * H : (k + 1) * H] for k, letter in enumerate("rzn")}, "h": hs}
+
+
+GRU = Kernel("gru", forward, backward, seen)

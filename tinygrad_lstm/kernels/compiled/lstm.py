@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...backend import Array, xp
-from .. import lstm as plain
 from ..shared import Kept, Kernel, Within, begin
 from .caching import compiled
 from .gates import sigmoid, tanh
@@ -165,4 +164,11 @@ def backward(
     return d_x, (d_h, d_c), d_weights
 
 
-LSTM = Kernel("lstm", forward, backward, plain.seen)
+def seen(kept: Kept) -> dict[str, Array]:
+    """Return the gates and states of every step by their letters, (T, B, H) each."""
+    ys, hs, cs, _ = kept.computed
+    H = cs.shape[2]
+    return {**{letter: ys[:, :, k * H : (k + 1) * H] for k, letter in enumerate("ifgo")}, "c": cs, "h": hs}
+
+
+LSTM = Kernel("lstm", forward, backward, seen)

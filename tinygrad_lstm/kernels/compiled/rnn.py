@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 from ...backend import Array, xp
-from .. import rnn as plain
 from ..shared import Kept, Kernel, Within, begin
 from .caching import compiled
 from .gates import tanh
@@ -142,8 +141,13 @@ def backward(
     return d_x, (d_h,), (derivative_of_weight(d_zs, x), d_W_hh, None if b is None else d_b.sum(axis=0))
 
 
+def seen(kept: Kept) -> dict[str, Array]:
+    """Return the states of every step by their letter, (T, B, H)."""
+    return {"h": kept.computed[0]}
+
+
 def _kernel(is_tanh: bool) -> Kernel:
-    return Kernel("rnn", partial(forward, is_tanh), partial(backward, is_tanh), plain.seen)
+    return Kernel("rnn", partial(forward, is_tanh), partial(backward, is_tanh), seen)
 
 
 RNN: dict[str, Kernel] = {"tanh": _kernel(True), "relu": _kernel(False)}
