@@ -16,7 +16,19 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-__all__ = ["LANES", "SIZE", "Lanes", "elementwise", "emitted", "flag", "lanes_below", "load", "splat", "store"]
+__all__ = [
+    "LANES",
+    "SIZE",
+    "Lanes",
+    "elementwise",
+    "emitted",
+    "flag",
+    "lanes_below",
+    "load",
+    "splat",
+    "store",
+    "transpose",
+]
 
 SIZE = 4
 """Bytes of a number."""
@@ -141,6 +153,44 @@ def elementwise(formula: Callable[..., Any]) -> Any:
         return types.void(inputs, outputs, types.intp), emit
 
     return run
+
+
+@emitted
+def transpose(context: Any, source: Any, row: Any, rows: Any, target: Any, column: Any, columns: Any) -> Any:
+    """Write the transpose of a block of as many rows as a vector is long, or fewer, and columns likewise.
+
+    ``row`` is the distance in bytes between the source's rows, ``column`` that between the target's.
+    """
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        source, row, rows, target, column, columns = arguments
+        vectors = []
+        for n in range(LANES):
+            count = builder.select(builder.icmp_signed("<", INT(n), rows), columns, INT(0))
+            place = builder.add(source, builder.mul(row, INT(n)))
+            vectors.append(load(builder, place, lanes_below(builder, count)))
+        within = lanes_below(builder, rows)
+        for n, vector in enumerate(_transposed(builder, vectors)):
+            with cgutils.if_likely(builder, builder.icmp_signed("<", INT(n), columns)):
+                store(builder, vector, builder.add(target, builder.mul(column, INT(n))), within)
+        return context.get_dummy_value()
+
+    return types.void(*(types.intp,) * 6), emit
+
+
+def _transposed(builder: Any, rows: list[Any]) -> list[Any]:
+    """Emit the transpose of a square: blocks off the diagonal change places, at half the distance each time."""
+    distance = LANES // 2
+    while distance:
+        low = [lane + LANES - distance if lane & distance else lane for lane in range(LANES)]
+        high = [lane + LANES if lane & distance else lane + distance for lane in range(LANES)]
+        orders = [ir.Constant(ir.VectorType(ir.IntType(32), LANES), order) for order in (low, high)]
+        for k in range(LANES):
+            if not k & distance:
+                pair = rows[k], rows[k + distance]
+                rows[k], rows[k + distance] = (builder.shuffle_vector(*pair, order) for order in orders)
+        distance //= 2
+    return rows
 
 
 @emitted

@@ -11,7 +11,7 @@ from typing import Any
 
 from ...backend import Array, xp
 from .caching import compiled
-from .lanes import SIZE, elementwise
+from .lanes import LANES, SIZE, elementwise, transpose
 from .tile import ROWS, WIDTH, beside, stacked
 
 __all__ = ["DEPTH", "copy", "multiply", "multiply_transposed", "panels", "panels_of_transposed", "workspace"]
@@ -48,9 +48,13 @@ def _pack(w: int, depth: int, columns: int, made: Any) -> None:
 @compiled
 def _pack_transposed(w: Any, made: Any) -> None:
     columns, depth = w.shape
-    for n in range(columns):
-        for k in range(depth):
-            made[n // WIDTH, k, n % WIDTH] = w[n, k]
+    source, target, row = w.ctypes.data, made.ctypes.data, depth * SIZE
+    for n in range(0, columns, LANES):
+        for k in range(0, depth, LANES):
+            transpose(
+                source + n * row + k * SIZE, row, columns - n,
+                target + ((n // WIDTH * depth + k) * WIDTH + n % WIDTH) * SIZE, WIDTH * SIZE, depth - k,
+            )  # fmt: skip
 
 
 @compiled
