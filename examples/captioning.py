@@ -24,7 +24,7 @@ import numpy as np
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import data, nn, optim
-from tinygrad_lstm.graph.theme import LINES
+from tinygrad_lstm.graph.looks.theme import LINES
 
 SIDE = 16
 """How many pixels a scene is high and wide."""

@@ -22,7 +22,7 @@ from typing import Any
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import data, nn, optim
-from tinygrad_lstm.graph.theme import LINES, heat
+from tinygrad_lstm.graph.looks.theme import LINES, heat
 
 State = tuple[tg.Tensor, tg.Tensor]
 

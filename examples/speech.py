@@ -2,8 +2,8 @@
 
 The recordings are the "Japanese Vowels" of Kudo, Toyama and Shimbo, "Multidimensional curve classification using
 passing-through regions", 1999: 640 utterances of /ae/, each 7 to 29 moments long, at each moment twelve coefficients of
-a linear prediction (LPC). The package ``aeon`` carries them, so nothing is fetched. The LSTM is compared with the nearest
-of the nine speakers' means, and with the nearest of all utterances in training.
+a linear prediction (LPC). The package ``aeon`` carries them, so nothing is fetched. The LSTM is compared with the
+nearest of the nine speakers' means, and with the nearest of all utterances in training.
 
     pip install "tinygrad-lstm[speech]"
     python -m examples.speech
@@ -22,7 +22,7 @@ import numpy as np
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import data, nn, optim
-from tinygrad_lstm.graph.theme import LINES
+from tinygrad_lstm.graph.looks.theme import LINES
 
 SPEAKERS = 9
 COEFFICIENTS = 12

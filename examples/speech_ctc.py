@@ -22,7 +22,7 @@ import numpy as np
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import data, nn, optim
-from tinygrad_lstm.graph.theme import LINES
+from tinygrad_lstm.graph.looks.theme import LINES
 
 # Formants in Hz, and how loud a sound is. Vowels: means over men of Peterson and Barney, "Control methods used in a
 # study of the vowels", 1952. Consonants are only hinted at.

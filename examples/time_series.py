@@ -20,7 +20,7 @@ import numpy as np
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import data, nn, optim
-from tinygrad_lstm.graph.theme import LINES, SURFACES
+from tinygrad_lstm.graph.looks.theme import LINES, SURFACES
 
 FIRST, TRAINED, CHOSEN, LAST = 1700, 1920, 1955, 2008
 """The first year; the last one to learn from; the last one to choose by; the last one there is."""

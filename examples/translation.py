@@ -20,7 +20,7 @@ import numpy as np
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import data, nn, optim
-from tinygrad_lstm.graph.theme import LINES, SURFACES
+from tinygrad_lstm.graph.looks.theme import LINES, SURFACES
 
 # fmt: off
 GERMAN = [
