@@ -235,7 +235,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     options = parser.parse_args(arguments)
     tg.manual_seed(options.seed)
 
-    count, epochs, judged = (600, 10, 50) if options.quick else (1500, 10, 300)
+    count, epochs, judged = (600, 15, 50) if options.quick else (1500, 10, 300)
     training, heldout = utterances(count, 2 * options.seed), utterances(judged, 2 * options.seed + 1)
     moments = sum(len(each.heard) for each in training) / count
     print(f"{count:,} utterances to learn from, of 3 to 6 digits in {moments:.0f} moments on average")

@@ -14,7 +14,7 @@ from examples.speech_ctc import Utterance
 
 def test_the_quick_model_hears_more_than_one_without_memory(tmp_path: Path) -> None:
     figures = speech_ctc.main(["--quick", "--out", str(tmp_path)])
-    assert figures["errors_lstm"] < 0.2 < figures["errors_nearest_utterance"]
+    assert figures["errors_lstm"] < 0.25 < figures["errors_nearest_utterance"]
     assert figures["errors_lstm"] < figures["errors_no_memory"]
     assert {path.name for path in tmp_path.iterdir()} == {"lstm.svg", "no-memory.svg"}
     for path in tmp_path.iterdir():
