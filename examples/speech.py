@@ -191,7 +191,7 @@ def plot_moments(p: np.ndarray, each: Utterance, path: Path) -> None:
     above, below = figure.subplots(2, sharex=True)
     above.imshow(each.heard.T, aspect="auto", cmap="PuOr_r", vmin=-3, vmax=3)
     above.set(
-        ylabel="Coefficient", title=f"An utterance of speaker {each.speaker + 1} (blue below the mean, orange above)"
+        ylabel="Coefficient", title=f"An utterance of speaker {each.speaker + 1} (violet below the mean, orange above)"
     )
     above.set_yticks(range(0, COEFFICIENTS, 2), range(1, COEFFICIENTS + 1, 2))
     below.plot(p, color=LINES["edge"][0], linewidth=0.8)
