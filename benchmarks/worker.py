@@ -5,6 +5,7 @@ Requests come pickled through stdin, replies leave pickled through what was stdo
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import sys
@@ -68,6 +69,12 @@ def peak() -> float | None:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 
+def forget_peak() -> None:
+    """Have the system count the peak anew, on Linux: what was needed to make the step is not what the step needs."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
 def processor() -> float:
     """Return the processor's seconds that this process and those that it started have taken, over all threads."""
     times = os.times()
@@ -89,6 +96,7 @@ def serve(task: Task, receive: Callable[[], Block | None], send: Callable[[Any],
     if task.threads and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: task.threads])
     step = task.make(task.work(task.size))
+    forget_peak()
     before = peak()
     step.run()
     answers = step.answers() if step.answers else None
