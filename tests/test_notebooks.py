@@ -51,6 +51,7 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "docs" / "images" / "lessons" / "one").mkdir(parents=True)
     (tmp_path / "docs" / "images" / "lessons" / "one" / "picture.svg").write_text("<svg/>")
     (tmp_path / "examples").mkdir()
+    (tmp_path / "examples" / "__init__.py").touch()
     (tmp_path / "examples" / "half.py").write_text("half = 0.5\n")
     notebooks.write(tmp_path / "docs" / "lessons", tmp_path / "examples", tmp_path / "notebooks")
     return tmp_path / "notebooks"
