@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -110,3 +111,21 @@ def test_importing_the_package_loads_no_tool_that_only_some_programs_need() -> N
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     heavy = {"graphviz", "pygraphviz", "safetensors", "tqdm", "argparse", "torch", "matplotlib", "pydoc_data", "numba"}
     assert not heavy & set(run.stdout.split())
+
+
+@pytest.mark.parametrize(("given", "kept"), [({}, "20"), ({"OPENBLAS_THREAD_TIMEOUT": "7"}, "7")])
+def test_threads_of_products_rest_soon_unless_somebody_has_said_when(given: dict[str, str], kept: str) -> None:
+    program = "import os, tinygrad_lstm; print(os.environ['OPENBLAS_THREAD_TIMEOUT'])"
+    bare = {name: value for name, value in os.environ.items() if name != "OPENBLAS_THREAD_TIMEOUT"}
+    run = subprocess.run([sys.executable, "-c", program], env=bare | given, capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == kept
+
+
+def test_nothing_loads_numpy_before_its_threads_are_told() -> None:
+    program = (
+        "import sys; sys.modules['tinygrad_lstm.backend'] = None\ntry: import tinygrad_lstm\nexcept ImportError: pass\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program + "print('numpy' in sys.modules)"], capture_output=True, text=True, check=True
+    )
+    assert run.stdout.strip() == "False"

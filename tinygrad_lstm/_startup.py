@@ -1,10 +1,11 @@
-"""The first import of the package: where no backend can be had, our own command says so in one sentence.
+"""The first import of the package: what has to be set before NumPy is there, and the choice of the backend.
 
-Everybody else's program gets the `BackendError` itself.
+Where no backend can be had, our own command says so in one sentence; everybody else's program gets the `BackendError`.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import PurePath
 
@@ -24,6 +25,11 @@ def is_our_command(argv: list[str], orig_argv: list[str]) -> bool:
         program = orig_argv[-len(argv)].removeprefix("-m")
     return PurePath(program).stem in ("tinygrad-lstm", "tinygrad_lstm")
 
+
+# Threads of OpenBLAS, NumPy's library for products, wait for the next one in a loop, by their own rule for some 25 ms,
+# and keep the cores from whatever computes in between, as the compiled kernels do. 2^20 ticks are less than half of one.
+# It is read when NumPy is loaded: too late if the program has imported that already.
+os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "20")
 
 try:
     from . import backend as backend
