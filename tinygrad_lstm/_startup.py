@@ -27,7 +27,7 @@ def is_our_command(argv: list[str], orig_argv: list[str]) -> bool:
 
 
 # Threads of OpenBLAS, NumPy's library for products, wait for the next one in a loop, by their own rule for some 25 ms,
-# and keep the cores from whatever computes in between, as the compiled kernels do. 2^20 ticks are less than half of one.
+# and keep the cores from whatever computes in between, as the compiled kernels do. 2^20 ticks are half of one.
 # It is read when NumPy is loaded: too late if the program has imported that already.
 os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "20")
 
