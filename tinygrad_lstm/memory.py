@@ -77,7 +77,7 @@ def report() -> str:
     >>> x = tg.zeros((256, 1024))
     >>> print(report())
     What holds the memory:
-    ...1.0 MiB     1  a tensor on no tape...
+    ... MiB ... a tensor on no tape...
     """
     holdings = held()
     lines = [_line(h.bytes, h.arrays, f"{h.what} in {h.scope}" if h.scope else h.what) for h in holdings[:SHOWN]]

@@ -26,7 +26,7 @@ class Backward:
     """The lines of gradients in a graph; what is asked about one are a mark and those that use it.
 
     >>> import tinygrad_lstm as tg
-    >>> from tinygrad_lstm.graph.ir import read
+    >>> from tinygrad_lstm.graph.structure.ir import read
     >>> x = tg.asarray(3.0, requires_grad=True)
     >>> with tg.Tape() as tape:
     ...     y = x * x

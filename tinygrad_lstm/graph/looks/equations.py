@@ -36,7 +36,7 @@ class Equations:
     """The equations of a graph.
 
     >>> import tinygrad_lstm as tg
-    >>> from tinygrad_lstm.graph.ir import read
+    >>> from tinygrad_lstm.graph.structure.ir import read
     >>> x = tg.asarray([1.0, 2.0], requires_grad=True).named("x")
     >>> with tg.Tape() as tape:
     ...     y = tg.tanh(1 - x * x).sum().named("y")

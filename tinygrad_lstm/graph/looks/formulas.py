@@ -72,8 +72,8 @@ def layer(graph: Graph, mark: Mark) -> str | None:
     """Return the equation of a learned layer, and what its letters stand for, each on a line; None if it is not known.
 
     >>> import tinygrad_lstm as tg
-    >>> from tinygrad_lstm.graph.ir import read
-    >>> from tinygrad_lstm.graph.simplify import gate_level
+    >>> from tinygrad_lstm.graph.structure.ir import read
+    >>> from tinygrad_lstm.graph.structure.simplify import gate_level
     >>> model = tg.nn.LSTM(2, 3)
     >>> with tg.Tape() as tape:
     ...     outputs, state = model(tg.ones((1, 1, 2)))
@@ -224,7 +224,7 @@ def expression(graph: Graph) -> str | None:
     """Return what is computed in the end as one line of mathematics; None if that would be too long.
 
     >>> import tinygrad_lstm as tg
-    >>> from tinygrad_lstm.graph.ir import read
+    >>> from tinygrad_lstm.graph.structure.ir import read
     >>> w, x, y = (tg.asarray(2.0, requires_grad=True).named(name) for name in "wxy")
     >>> with tg.Tape() as tape:
     ...     e = tg.tanh(w * x + 1) - y

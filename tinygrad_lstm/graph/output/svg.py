@@ -78,7 +78,7 @@ def described(graph: Graph) -> str:
     """Return what is in a picture, in words.
 
     >>> import tinygrad_lstm as tg
-    >>> from tinygrad_lstm.graph.ir import read
+    >>> from tinygrad_lstm.graph.structure.ir import read
     >>> x = tg.asarray([1.0, 2.0], requires_grad=True).named("x")
     >>> with tg.Tape() as tape:
     ...     y = (x * x).sum().named("y")

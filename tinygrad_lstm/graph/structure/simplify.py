@@ -34,7 +34,7 @@ def gate_level(graph: Graph) -> Graph:
     """Return the graph with learned layers folded, without what only rearranges.
 
     >>> import tinygrad_lstm as tg
-    >>> from tinygrad_lstm.graph.ir import read
+    >>> from tinygrad_lstm.graph.structure.ir import read
     >>> layer = tg.nn.Linear(3, 2)
     >>> with tg.Tape() as tape:
     ...     y = tg.tanh(layer(tg.ones((1, 3)).named("x")))
