@@ -37,7 +37,7 @@ def text_width(text: str, size: float = SIZE, bold: bool = False) -> float:
     """Return how wide a text is, in points.
 
     >>> round(text_width("forget", 9))
-    29
+    27
     """
     return sum(WIDTHS.get(char, OTHER) for char in text) * size * (BOLD if bold else 1)
 
