@@ -1,11 +1,13 @@
-"""What all tests share: Hypothesis' profiles, the seed, and what a device or its stand-in counts."""
+"""What tests share: Hypothesis' profiles, the seed, pictures, and what a device or its stand-in counts."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -13,6 +15,7 @@ from hypothesis import HealthCheck, settings
 import tinygrad_lstm as tg
 from tinygrad_lstm import backend
 from tinygrad_lstm.backend import xp
+from tinygrad_lstm.graph.output import render as rendering
 
 settings.register_profile("default", max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", settings.get_profile("default"), derandomize=True, database=None)
@@ -24,6 +27,22 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.enviro
 def _seeded() -> None:
     """Start every test from the same random numbers."""
     tg.manual_seed(0)
+
+
+@pytest.fixture
+def graphviz_has_nothing_to_say(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
+    """Fail a test in which Graphviz, which prints its errors and goes on, has printed one."""
+    yield
+    complaints = [line for line in capfd.readouterr().err.splitlines() if not line.startswith("Fontconfig")]
+    assert not [line for line in complaints if "Error:" in line or "Warning:" in line]
+
+
+@pytest.fixture
+def svg() -> Callable[[str], ElementTree.Element]:
+    """Return a function that draws DOT as SVG and parses it, where there is a Graphviz."""
+    if shutil.which("dot") is None:
+        pytest.importorskip("pygraphviz")
+    return lambda text: ElementTree.fromstring(rendering.render(text, "svg"))
 
 
 @pytest.fixture

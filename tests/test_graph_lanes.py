@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +22,8 @@ from tinygrad_lstm.graph.structure.ir import Graph, read
 from tinygrad_lstm.graph.structure.recurrence import Unrolled, with_steps
 from tinygrad_lstm.graph.structure.simplify import gate_level
 from tinygrad_lstm.graph.structure.unrolling import unrolled
+
+pytestmark = pytest.mark.usefixtures("graphviz_has_nothing_to_say")
 
 GOLDEN = Path(__file__).parent / "golden"
 V = nn.variants
@@ -210,14 +212,6 @@ AROUND: dict[str, Callable[[], tg.Tape]] = {
 }
 every_model = pytest.mark.parametrize("name", MODELS)
 everything_around = pytest.mark.parametrize("name", AROUND)
-
-
-@pytest.fixture(autouse=True)
-def _graphviz_has_nothing_to_say(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
-    """Fail a test in which Graphviz, which prints its errors and goes on, has printed one."""
-    yield
-    complaints = [line for line in capfd.readouterr().err.splitlines() if not line.startswith("Fontconfig")]
-    assert not [line for line in complaints if "Error:" in line or "Warning:" in line]
 
 
 def found_in(tape: tg.Tape) -> tuple[Graph, Unrolled | None]:

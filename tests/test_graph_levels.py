@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import random
 import re
-import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -25,6 +24,8 @@ from tinygrad_lstm.graph.structure.folding import Group, Groups, chosen, fold, v
 from tinygrad_lstm.graph.structure.ir import Graph, Mark, read
 from tinygrad_lstm.graph.structure.recurrence import with_steps
 from tinygrad_lstm.graph.view import View
+
+pytestmark = pytest.mark.usefixtures("graphviz_has_nothing_to_say")
 
 GOLDEN = Path(__file__).parent / "golden"
 SVG = "{http://www.w3.org/2000/svg}"
@@ -254,22 +255,6 @@ RECURRENT = [
 ]  # fmt: skip
 every_tape = pytest.mark.parametrize("make", TAPES.values(), ids=TAPES)
 every_recurrence = pytest.mark.parametrize("make", [TAPES[name] for name in RECURRENT], ids=RECURRENT)
-
-
-@pytest.fixture(autouse=True)
-def _graphviz_has_nothing_to_say(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
-    """Fail a test in which Graphviz, which prints its errors and goes on, has printed one."""
-    yield
-    complaints = [line for line in capfd.readouterr().err.splitlines() if not line.startswith("Fontconfig")]
-    assert not [line for line in complaints if "Error:" in line or "Warning:" in line]
-
-
-@pytest.fixture
-def svg() -> Callable[[str], ElementTree.Element]:
-    """Return a function that draws DOT as SVG and parses it, where there is a Graphviz."""
-    if shutil.which("dot") is None:
-        pytest.importorskip("pygraphviz")
-    return lambda text: ElementTree.fromstring(rendering.render(text, "svg"))
 
 
 def stepped(tape: tg.Tape) -> Graph:

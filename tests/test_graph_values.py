@@ -5,9 +5,8 @@ from __future__ import annotations
 import itertools
 import math
 import re
-import shutil
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -28,6 +27,8 @@ from tinygrad_lstm.graph.output import render as rendering
 from tinygrad_lstm.graph.structure.ir import Graph, Mark, norm, read
 from tinygrad_lstm.graph.structure.recurrence import with_steps
 from tinygrad_lstm.graph.structure.simplify import gate_level
+
+pytestmark = pytest.mark.usefixtures("graphviz_has_nothing_to_say")
 
 SVG = "{http://www.w3.org/2000/svg}"
 GOLDEN = Path(__file__).parent / "golden"
@@ -109,22 +110,6 @@ TAPES: dict[str, Callable[[], tg.Tape]] = {
     "loss": loss, "classifier": classifier, "gru": gru, "shared": shared, "truncated": truncated, "penalty": penalty,
 }  # fmt: skip
 every_tape = pytest.mark.parametrize("make", TAPES.values(), ids=TAPES)
-
-
-@pytest.fixture(autouse=True)
-def _graphviz_has_nothing_to_say(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
-    """Fail a test in which Graphviz, which prints its errors and goes on, has printed one."""
-    yield
-    complaints = [line for line in capfd.readouterr().err.splitlines() if not line.startswith("Fontconfig")]
-    assert not [line for line in complaints if "Error:" in line or "Warning:" in line]
-
-
-@pytest.fixture
-def svg() -> Callable[[str], ElementTree.Element]:
-    """Return a function that draws DOT as SVG and parses it, where there is a Graphviz."""
-    if shutil.which("dot") is None:
-        pytest.importorskip("pygraphviz")
-    return lambda text: ElementTree.fromstring(rendering.render(text, "svg"))
 
 
 def by_label(graph: Graph) -> dict[str, Mark]:

@@ -120,19 +120,20 @@ def _told(found: Sequence[Chain]) -> list[str]:
 
 def _not_rolled(odd: Sequence[Sequence[int]]) -> list[str]:
     """Return which steps of recurrences keep them from being rolled, in words."""
-    return [f"not rolled, for these steps differ: {', '.join(map(str, steps))}" for steps in odd if any(steps)]
+    return [f"not rolled, for these steps differ: {', '.join(map(str, steps))}" for steps in odd if steps]
 
 
 def _cells(graph: Graph, found: tuple[Chain, ...], view: View) -> Shown:
     """Return a graph as chains of cells: all of them, or the first and the last, or with all steps rolled into one."""
-    odd = [differing(graph, chain) if view.rolled else [0] for chain in found]
+    odd = [differing(graph, chain) for chain in found] if view.rolled else []
     notes = _not_rolled(odd)
-    found = tuple(chain if steps else whole(graph, chain, 0) for chain, steps in zip(found, odd, strict=True))
+    if view.rolled:
+        found = tuple(chain if steps else whole(graph, chain, 0) for chain, steps in zip(found, odd, strict=True))
     many = view.level is None and max(len(chain.cells) for chain in found) > CELLS
     for plan in itertools.islice(_plans(graph, found), int(many), None):
         drawn, places = gathered(gate_level(boxed(graph, plan)), plan)
         if visible(drawn) <= view.limit:
             break
-    if not view.rolled or any(map(any, odd)):
+    if not view.rolled or any(odd):
         notes += _told(plan)
     return Shown(once(drawn), "cell", "; ".join(notes), plan, places)
