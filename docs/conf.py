@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import inspect
 import posixpath
+from pathlib import Path
 from typing import Any
 
+import imagesize
 from docutils import nodes
 from sphinx.util import osutil
 
@@ -37,6 +39,10 @@ html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_copy_source = False
 html_show_copyright = html_show_sphinx = False
+highlight_language = "text"
+pygments_dark_style = "github-dark"
+
+WIDE = 2000  # pixels: a picture wider than this is moved sideways rather than made as small as the page
 
 
 def fill_in(app: Any, page: str, source: list[str]) -> None:
@@ -59,12 +65,15 @@ def mend(app: Any, kind: str, name: str, thing: Any, options: Any, lines: list[s
             lines[place] = f":ivar {names.replace(', ', f',{INVISIBLE}')}{colon}{text}"
 
 
-def link_to_full_size(app: Any, document: Any, page: str) -> None:
-    """Make each picture a link to itself: a click shows it in full size."""
+def frame(app: Any, document: Any, page: str) -> None:
+    """Put each picture into a frame that knows its width, as a link to itself: a click shows it in full size."""
     for image in list(document.findall(nodes.image)) if app.builder.format == "html" else []:
+        width, _ = imagesize.get(Path(app.srcdir, image["uri"]))
+        kind = "picture wide" if width > WIDE else "picture"
         file = posixpath.join(app.builder.imagedir, app.env.images[image["uri"]][1])
         link = nodes.reference(refuri=osutil.relative_uri(app.builder.get_target_uri(page), file))
-        image.replace_self(link)
+        opening = nodes.raw("", f'<span class="{kind}" style="--natural: {width:.0f}px">', format="html")
+        image.replace_self([opening, link, nodes.raw("", "</span>", format="html")])
         link.append(image)
 
 
@@ -72,6 +81,6 @@ def setup(app: Any) -> None:
     """Set the site up."""
     app.connect("source-read", fill_in)
     app.connect("autodoc-process-docstring", mend, priority=900)
-    app.connect("doctree-resolved", link_to_full_size)
+    app.connect("doctree-resolved", frame)
     app.connect("missing-reference", leave_plain)
     mathml.setup(app)

@@ -5,7 +5,7 @@ passing-through regions", 1999: 640 utterances of /ae/, each 7 to 29 moments lon
 a linear prediction (LPC). The package ``aeon`` carries them, so nothing is fetched. The LSTM is compared with the
 nearest of the nine speakers' means, and with the nearest of all utterances in training.
 
-    pip install "tinygrad-lstm[speech]"
+    pip install ".[speech]"
     python -m examples.speech
     python -m examples.speech --quick
 """
@@ -47,7 +47,7 @@ def utterances(part: str) -> list[Utterance]:
         folder = resources.files("aeon")
     except ModuleNotFoundError:
         raise SystemExit(
-            'The recordings are in the package aeon, which is not installed: pip install "tinygrad-lstm[speech]".'
+            'The recordings are in the package aeon, which is not installed: pip install aeon.'
         ) from None
     text = folder.joinpath(f"datasets/data/JapaneseVowels/JapaneseVowels_{part}.ts").read_text(encoding="utf-8")
     return [parsed(line) for line in text.partition("@data\n")[2].splitlines()]

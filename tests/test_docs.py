@@ -121,6 +121,12 @@ def test_every_command_can_be_given(command: str) -> None:
 
 
 @pytest.mark.parametrize("page", **BY_NAME)
+def test_programs_and_what_they_print_are_no_wider_than_the_site(page: Path) -> None:
+    shown = "".join(blocks(page, "python") + blocks(page, "text"))
+    assert [line for line in shown.splitlines() if len(line) > 88] == []
+
+
+@pytest.mark.parametrize("page", **BY_NAME)
 def test_links_to_files_lead_somewhere(page: Path) -> None:
     targets = [target for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()) if "://" not in target]
     assert all((page.parent / target).exists() for target in targets)

@@ -1,4 +1,4 @@
-"""The names that docs/names.md brings together are there: ours, NumPy's, and PyTorch's where that is installed."""
+"""The names that docs/names.md brings together are there: ours, NumPy's, PyTorch's and Keras's."""
 
 from __future__ import annotations
 
@@ -46,6 +46,13 @@ def pytorch() -> dict[str, ModuleType]:
     return {"torch": torch, "F": torch.nn.functional}
 
 
+def keras(monkeypatch: pytest.MonkeyPatch) -> dict[str, ModuleType]:
+    """Return Keras, computing with JAX."""
+    pytest.importorskip("jax")
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    return {"keras": pytest.importorskip("keras")}
+
+
 def test_our_names_are_there() -> None:
     names = named(*OURS)
     assert len(names) > 150
@@ -67,6 +74,13 @@ def test_pytorchs_names_are_there() -> None:
 
 
 @pytest.mark.peers
+def test_kerass_names_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = named("keras")
+    assert len(names) > 100
+    assert lacking(names, keras(monkeypatch)) == []
+
+
+@pytest.mark.peers
 def test_an_op_that_is_not_on_the_page_is_called_the_same_in_numpy_or_pytorch() -> None:
     modules = {"np": np, **pytorch()}
     elsewhere = [op for op in tg.ops.__all__ if f"`tg.{op}" not in PAGE]
@@ -76,6 +90,6 @@ def test_an_op_that_is_not_on_the_page_is_called_the_same_in_numpy_or_pytorch() 
 
 def test_each_row_of_the_tables_begins_with_something_of_ours() -> None:
     tables = PAGE.split("## The same name")[0]
-    rows = re.findall(r"^\| (.*?) \| .* \| .* \| .* \|$", tables, flags=re.MULTILINE)
+    rows = re.findall(r"^\| (.*?) \| .* \| .* \|$", tables, flags=re.MULTILINE)
     assert len(rows) > 80
     assert all(row == "ours" or "`" in row for row in rows)

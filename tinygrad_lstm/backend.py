@@ -33,8 +33,8 @@ def _cupy() -> Any:
         import cupy
     except ImportError:
         raise BackendError(
-            f"{VARIABLE}=cupy asks for CuPy, which is not installed: pip install 'tinygrad-lstm[cuda12]' or "
-            "'tinygrad-lstm[cuda13]', by your CUDA driver (nvidia-smi names it), or set it to numpy."
+            f"{VARIABLE}=cupy asks for CuPy, which is not installed: pip install cupy-cuda12x or cupy-cuda13x, by your "
+            "CUDA driver (nvidia-smi names it), or set it to numpy."
         ) from None
     try:
         count, reason = cupy.cuda.runtime.getDeviceCount(), "the driver lists none"

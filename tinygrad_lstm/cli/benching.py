@@ -70,7 +70,7 @@ def _run(package: str, arguments: argparse.Namespace) -> None:
     given = {"pairs": arguments.pairs, "threads": arguments.threads, "cold": arguments.cold or None}
     pace = replace(pace, **{name: value for name, value in given.items() if value is not None})
     if arguments.plot and not importlib.util.find_spec("matplotlib"):
-        raise BenchError("--plot needs Matplotlib: pip install tinygrad-lstm[bench].")
+        raise BenchError("--plot needs Matplotlib: pip install matplotlib.")
 
     def told(run: object, results: object) -> None:
         print(report.case(run, results), flush=True)
