@@ -46,9 +46,7 @@ def utterances(part: str) -> list[Utterance]:
     try:
         folder = resources.files("aeon")
     except ModuleNotFoundError:
-        raise SystemExit(
-            'The recordings are in the package aeon, which is not installed: pip install aeon.'
-        ) from None
+        raise SystemExit("The recordings are in the package aeon, which is not installed: pip install aeon.") from None
     text = folder.joinpath(f"datasets/data/JapaneseVowels/JapaneseVowels_{part}.ts").read_text(encoding="utf-8")
     return [parsed(line) for line in text.partition("@data\n")[2].splitlines()]
 
