@@ -22,6 +22,7 @@ import numpy as np
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import data, nn, optim
+from tinygrad_lstm.graph.palette import COLOURS
 
 SUBJECTS = ["key", "cabinet", "boy", "girl", "dog", "car", "book", "teacher", "farmer", "picture", "table", "flower"]
 NOUNS = [(noun, f"{noun}s") for noun in SUBJECTS]
@@ -274,9 +275,6 @@ def report(right: dict[str, list[list[float]]], rules: list[Baselines], tellings
         )
 
 
-BLUE, GREEN, GOLD, GREY = "#0B5FA5", "#009E73", "#A08A14", "#555B63"
-
-
 def save(figure: Any, path: Path) -> None:
     """Write a plot as SVG, the same bytes on every run."""
     import matplotlib
@@ -291,7 +289,7 @@ def plot_accuracy(right: dict[str, list[list[float]]], nearest: list[float], pat
 
     figure = Figure(figsize=(7.5, 4.5), layout="constrained")
     axes = figure.subplots()
-    looks = {"RNN": (GOLD, "s", 0), "GRU": (BLUE, "o", 7), "LSTM": (GREEN, "^", -4)}
+    looks = {"RNN": (COLOURS["layer"], "s", 0), "GRU": (COLOURS["h"], "o", 7), "LSTM": (COLOURS["c"], "^", -4)}
     for name, nets in right.items():
         colour, marker, shift = looks[name]
         mean = 100 * np.mean(nets, axis=0)
@@ -299,8 +297,8 @@ def plot_accuracy(right: dict[str, list[list[float]]], nearest: list[float], pat
             axes.plot(100 * np.array(net), color=colour, linewidth=0.7, alpha=0.5)
         axes.plot(mean, color=colour, linewidth=2.5, marker=marker)
         axes.annotate(name, (MOST, mean[-1]), (8, shift), textcoords="offset points", va="center", color=colour)
-    axes.plot(100 * np.array(nearest), color=GREY, linestyle="--")
-    axes.annotate("nearest noun", (1, 0), (6, 8), textcoords="offset points", color=GREY)
+    axes.plot(100 * np.array(nearest), color=COLOURS["edge"], linestyle="--")
+    axes.annotate("nearest noun", (1, 0), (6, 8), textcoords="offset points", color=COLOURS["edge"])
     axes.set(title="The verb agrees with its subject", xlabel="Attractors between subject and verb", ylabel="Right, %")
     axes.set(ylim=(-3, 103), xlim=(-0.2, MOST + 0.7))
     axes.spines[["top", "right"]].set_visible(False)
@@ -314,7 +312,7 @@ def plot_course(course: list[list[float]], path: Path) -> None:
     figure = Figure(figsize=(7.5, 4), layout="constrained")
     axes = figure.subplots()
     updates = 50 * np.arange(len(course))
-    shown = {0: (GREY, "o"), 1: (BLUE, "s"), 2: (GREEN, "^"), 4: (GOLD, "v")}
+    shown = {0: (COLOURS["edge"], "o"), 1: (COLOURS["h"], "s"), 2: (COLOURS["c"], "^"), 4: (COLOURS["layer"], "v")}
     for n, (colour, marker) in shown.items():
         heights = [100 * right[n] for right in course]
         axes.plot(updates, heights, color=colour, marker=marker, label=f"{n} attractors")

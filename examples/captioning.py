@@ -24,7 +24,7 @@ import numpy as np
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import data, nn, optim
-from tinygrad_lstm.graph.looks.theme import LINES
+from tinygrad_lstm.graph import palette
 
 SIDE = 16
 """How many pixels a scene is high and wide."""
@@ -120,16 +120,11 @@ def pictures(batch: Sequence[Scene]) -> tg.Tensor:
     return tg.asarray(np.stack([each.picture for each in batch]) * 4 - 4 * DARK)
 
 
-class Convolution(nn.Module):
-    """A 3x3 convolution, relu, and the maximum of every 2x2 square: half as high and wide."""
-
-    def __init__(self, channels: int, outputs: int) -> None:
-        self.weight = nn.Parameter(tg.randn(outputs, channels, 3, 3) * math.sqrt(2 / (9 * channels)))
-        self.bias = nn.Parameter(tg.zeros(outputs))
-
-    def forward(self, x: tg.Tensor) -> tg.Tensor:
-        """Return (B, outputs, H / 2, W / 2) for (B, channels, H, W)."""
-        return tg.max_pool2d(tg.relu(tg.conv2d(x, self.weight, self.bias, padding=1)), 2)
+def convolution(channels: int, outputs: int) -> nn.Sequential:
+    """Return a 3x3 convolution, relu, and the maximum of every 2x2 square: half as high and wide."""
+    layer = nn.Conv2d(channels, outputs, kernel_size=3, padding=1)
+    nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+    return nn.Sequential(layer, tg.relu, lambda x: tg.max_pool2d(x, 2))
 
 
 class Captioner(nn.Module):
@@ -137,8 +132,8 @@ class Captioner(nn.Module):
 
     def __init__(self, channels: int = 48, embedding: int = 64, hidden: int = 128) -> None:
         cells = (SIDE // 4) ** 2
-        self.near = Convolution(3, 24)
-        self.wide = Convolution(24, channels)
+        self.near = convolution(3, 24)
+        self.wide = convolution(24, channels)
         self.gist = nn.Linear(cells * channels, embedding)
         self.cell = nn.Linear(channels, hidden)
         self.place = nn.Parameter(tg.randn(cells, hidden) * 0.1)
@@ -264,7 +259,7 @@ def plot_captions(found: Sequence[list[str]], wanted: Sequence[Scene], path: Pat
     for axes, words, each in zip(figure.subplots(2, 4).ravel(), found, wanted, strict=False):
         is_right = words == each.caption
         caption = "\n".join(textwrap.wrap(" ".join(words) + ("" if is_right else " (wrong)"), 24))
-        show(axes, each.picture.transpose(1, 2, 0), caption, "black" if is_right else LINES["gradient"][0])
+        show(axes, each.picture.transpose(1, 2, 0), caption, "black" if is_right else palette.COLOURS["gradient"])
     figure.suptitle("Held-out scenes, and what the model says of them")
     save(figure, path)
 

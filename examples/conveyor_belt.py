@@ -21,7 +21,7 @@ from typing import Any
 import tinygrad_lstm as tg
 from examples.long_gaps import COUNTRIES, LANGUAGES, NAME, NUMBERS, Reader, Settings, accuracy, batch, story, train
 from tinygrad_lstm import nn
-from tinygrad_lstm.graph.looks.theme import LINES, STOPS
+from tinygrad_lstm.graph.palette import COLOURS, TINTS
 
 Step = dict[str, tg.Tensor]
 """What a cell computed at a step, by letter: h, and the LSTM's c, i, f, g and o."""
@@ -177,7 +177,7 @@ def plot_belt(model: Reader, gap: int, path: Path) -> None:
     text = moved(story(gap, random.Random(3)), "France")
     here, there = belt(model, text), belt(model, moved(text, "Italy"))
     by_difference = tg.argsort(tg.abs(here - there)[-1], descending=True)
-    tints = LinearSegmentedColormap.from_list("tints", STOPS[0])
+    tints = LinearSegmentedColormap.from_list("tints", TINTS)
     figure = new_figure((9, 7))
     panels = figure.subplots(2, sharex=True)
     titles = "The cell state after each word", "What is other on it if “Italy” stands for “France”: the difference"
@@ -194,7 +194,7 @@ def plot_belt(model: Reader, gap: int, path: Path) -> None:
 LOOKS = {
     "LSTM, dL/dc": ("c", "-"), "LSTM, product of the forget gates": ("layer", "--"),
     "LSTM, dL/dh through h alone": ("h", "-."), "RNN, dL/dh": ("gradient", "-"),
-    "RNN, product of the matrices": ("result", ":"),
+    "RNN, product of the matrices": ("text", ":"),
 }  # fmt: skip
 
 
@@ -206,7 +206,7 @@ def plot_gradients(before: dict[str, list[float]], runs: Sequence[dict[str, list
         for name, (kind, style) in LOOKS.items():
             for number, run in enumerate(curves):
                 label = name if number == 0 else None
-                axes.plot(run[name][::-1], color=LINES[kind][0], linestyle=style, linewidth=1.8, label=label)
+                axes.plot(run[name][::-1], color=COLOURS[kind], linestyle=style, linewidth=1.8, label=label)
         axes.set(yscale="log", ylim=(1e-15, 1e2), xlabel="words back from the blank", title=title)
     panels[0].set_ylabel("length of the gradient,\nas a part of that at the end")
     panels[0].legend(frameon=False, loc="lower right")

@@ -24,6 +24,7 @@ import numpy as np
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import data, nn, optim
+from tinygrad_lstm.graph.palette import COLOURS, TINTS
 
 PRONOUNS, POSSESSIVES = ("she", "he"), ("her", "his")
 NAMES = ["anna", "clara", "emma", "ida", "lena", "nora"], ["adam", "david", "felix", "hugo", "jonas", "paul"]
@@ -316,7 +317,6 @@ def draw_parts(model: Storyteller, folder: Path) -> None:
 
 
 TOLD = "clara sees her dog . the sun is warm . she meets dear hugo . she likes her house . paul hears dear anna . he"
-BLUE, GREEN, GOLD, RUST, INK, PALE = "#0B5FA5", "#009E73", "#A08A14", "#A8320B", "#1F2329", "#D5D7D2"
 
 
 def read_aloud(model: Storyteller, text: str = TOLD) -> dict[str, np.ndarray]:
@@ -338,7 +338,7 @@ def plot_activations(model: Storyteller, unit: int, letters: dict[str, str], pat
     from matplotlib.colors import LinearSegmentedColormap
     from matplotlib.figure import Figure
 
-    tints = LinearSegmentedColormap.from_list("tints", ["#1F5FA8", "#9CC3E6", "#F7F7F5", "#F6C08A", "#B5530A"])
+    tints = LinearSegmentedColormap.from_list("tints", TINTS)
     seen, words = read_aloud(model), TOLD.split()
     figure = Figure(figsize=(9, 0.9 + 2.2 * len(letters)), layout="constrained")
     panels = figure.subplots(len(letters), squeeze=False, sharex=True)[:, 0]
@@ -360,21 +360,21 @@ def plot_unit(model: Storyteller, unit: int, path: Path) -> None:
     steps = np.arange(len(words))
     figure = Figure(figsize=(9, 5.4), layout="constrained")
     cell, forget, write = figure.subplots(3, sharex=True, height_ratios=[2, 1.2, 1.2])
-    cell.axhline(0, color=PALE, linewidth=0.8, zorder=0)
-    cell.plot(steps, seen["c"][:, unit], color=GREEN, linewidth=3, marker="o")
+    cell.axhline(0, color=COLOURS["hairline"], linewidth=0.8, zorder=0)
+    cell.plot(steps, seen["c"][:, unit], color=COLOURS["c"], linewidth=3, marker="o")
     cell.set_title(f"Unit {unit} of the cell, c: one sign for her, the other for him", loc="left", fontsize=10)
-    forget.bar(steps, seen["f"][:, unit], color=GOLD, width=0.6)
+    forget.bar(steps, seen["f"][:, unit], color=COLOURS["layer"], width=0.6)
     forget.set_title("its forget gate, f: 1 keeps, 0 drops", loc="left", fontsize=10)
-    write.axhline(0, color=PALE, linewidth=0.8, zorder=0)
-    write.bar(steps, (seen["i"] * seen["g"])[:, unit], color=BLUE, width=0.6)
+    write.axhline(0, color=COLOURS["hairline"], linewidth=0.8, zorder=0)
+    write.bar(steps, (seen["i"] * seen["g"])[:, unit], color=COLOURS["h"], width=0.6)
     write.set_title("what is added, i * g", loc="left", fontsize=10)
     forget.set_ylim(0, 1.05)
     write.set_xticks(steps, words, rotation=60, ha="right", rotation_mode="anchor")
     for step, word in enumerate(words):
         if word in NAMES[0] + NAMES[1] and step % LENGTH == 0:
-            write.get_xticklabels()[step].set(fontweight="bold", color=RUST)
+            write.get_xticklabels()[step].set(fontweight="bold", color=COLOURS["gradient"])
             for axes in (cell, forget, write):
-                axes.axvline(step, color=RUST, linewidth=0.8, linestyle=":", zorder=0)
+                axes.axvline(step, color=COLOURS["gradient"], linewidth=0.8, linestyle=":", zorder=0)
     for axes in (cell, forget, write):
         axes.spines[["top", "right"]].set_visible(False)
     save(figure, path)

@@ -22,7 +22,7 @@ from typing import Any
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import data, nn, optim
-from tinygrad_lstm.graph.looks.theme import LINES, heat
+from tinygrad_lstm.graph.palette import COLOURS, heat
 
 State = tuple[tg.Tensor, tg.Tensor]
 
@@ -148,12 +148,12 @@ def plot_training(curve: list[tuple[int, float]], baselines: dict[str, float], p
     figure = Figure(figsize=(7, 4))
     axes = figure.subplots()
     updates, bits = zip(*curve, strict=True)
-    axes.plot(updates, bits, color=LINES["h"][0], marker="o", markersize=4)
+    axes.plot(updates, bits, color=COLOURS["h"], marker="o", markersize=4)
     axes.annotate(
         f"LSTM, {bits[-1]:.2f}", (updates[-1], bits[-1]), xytext=(6, 0), textcoords="offset points", va="center"
     )
     for name, value in baselines.items():
-        axes.axhline(value, color=LINES["edge"][0], linestyle="--", linewidth=1)
+        axes.axhline(value, color=COLOURS["edge"], linestyle="--", linewidth=1)
         axes.annotate(
             f"{name}, {value:.2f}", (updates[-1], value), xytext=(6, 0), textcoords="offset points", va="center"
         )

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import data, nn, optim
-from tinygrad_lstm.graph.looks.theme import LINES
+from tinygrad_lstm.graph.palette import COLOURS
 
 # The text
 
@@ -247,7 +247,7 @@ def measure(kind: str, settings: Settings, seed: int, tested: Sequence[int]) -> 
 
 # Pictures
 
-COLOURS = {"RNN": LINES["gradient"][0], "GRU": LINES["h"][0], "LSTM": LINES["c"][0]}
+LINES = {"RNN": COLOURS["gradient"], "GRU": COLOURS["h"], "LSTM": COLOURS["c"]}
 MARKERS = {"RNN": "o", "GRU": "s", "LSTM": "^"}
 STYLE = {"font.size": 11, "svg.hashsalt": "long gaps", "axes.spines.top": False, "axes.spines.right": False}
 
@@ -262,9 +262,9 @@ def draw_by_gap(axes: Any, results: dict[str, list[Result]], what: str) -> None:
     gaps = list(getattr(next(iter(results.values()))[0], what))
     for kind, runs in results.items():
         medians = [middle(runs, what, gap) for gap in gaps]
-        axes.plot(gaps, medians, color=COLOURS[kind], marker=MARKERS[kind], label=kind)
+        axes.plot(gaps, medians, color=LINES[kind], marker=MARKERS[kind], label=kind)
         for run in runs:
-            axes.plot(gaps, list(getattr(run, what).values()), ".", color=COLOURS[kind], alpha=0.5, markersize=5)
+            axes.plot(gaps, list(getattr(run, what).values()), ".", color=LINES[kind], alpha=0.5, markersize=5)
     axes.set_xscale("log")
     axes.set_xticks(gaps, gaps)
     axes.minorticks_off()
@@ -275,9 +275,9 @@ def plot_accuracy(results: dict[str, list[Result]], longest: int, path: Path) ->
     """Plot how often each kind of net is right, against the gap."""
     figure = new_figure((8, 4.2))
     axes = figure.subplots()
-    axes.axhline(1 / len(COUNTRIES), color=LINES["edge"][0], linestyle=":", label="guessing")
+    axes.axhline(1 / len(COUNTRIES), color=COLOURS["edge"], linestyle=":", label="guessing")
     draw_by_gap(axes, results, "accuracy")
-    axes.axvline(longest, color=LINES["edge"][0], linewidth=0.8)
+    axes.axvline(longest, color=COLOURS["edge"], linewidth=0.8)
     axes.annotate("never seen\nin training", (longest, 0.6), xytext=(5, 0), textcoords="offset points", fontsize=9)
     axes.set(ylabel="told rightly", ylim=(0, 1.05), title="“I grew up in France … I speak fluent ___”")
     axes.yaxis.set_major_formatter(lambda y, _: f"{y:.0%}")
@@ -303,7 +303,7 @@ def plot_progress(results: dict[str, list[Result]], path: Path) -> None:
     axes = figure.subplots()
     for kind, runs in results.items():
         for number, run in enumerate(runs):
-            axes.plot(run.gaps, color=COLOURS[kind], label=kind if number == 0 else None)
+            axes.plot(run.gaps, color=LINES[kind], label=kind if number == 0 else None)
     axes.set(xlabel="updates", ylabel="words between, up to", yscale="log", title="How far each net got in training")
     axes.set_yticks([2, 5, 10, 20, 50, 100, 200], [2, 5, 10, 20, 50, 100, 200])
     axes.minorticks_off()
@@ -351,7 +351,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     parser.add_argument("--quick", action="store_true", help="shorter gaps, fewer updates, one run: seconds")
     parser.add_argument("--seed", type=int, default=0, help="the number of the first run")
     parser.add_argument("--out", type=Path, default=Path("long_gaps-pictures"), help="where pictures go")
-    parser.add_argument("--nets", nargs="+", choices=COLOURS, default=list(COLOURS), help="which to train")
+    parser.add_argument("--nets", nargs="+", choices=LINES, default=list(LINES), help="which to train")
     parser.add_argument("--runs", type=int, default=3, help="how many of each")
     parser.add_argument("--updates", type=int, default=3000)
     parser.add_argument("--hidden", type=int, default=32, help="how many hidden units")

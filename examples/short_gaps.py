@@ -18,7 +18,7 @@ from pathlib import Path
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import data, nn, optim
-from tinygrad_lstm.graph.looks.theme import LINES
+from tinygrad_lstm.graph.palette import COLOURS
 
 THINGS = {
     "sky": ["clouds", "stars", "kites", "swallows"],
@@ -117,7 +117,7 @@ def plot(model: NextWord, words: Sequence[str], path: Path) -> None:
     shown = [likely[NUMBERS[place]].item() for place in THINGS]
     figure = Figure((7, 3.2), layout="constrained")
     axes = figure.subplots()
-    axes.barh(list(THINGS), shown, color=LINES["h"][0])
+    axes.barh(list(THINGS), shown, color=COLOURS["h"])
     axes.invert_yaxis()
     axes.set(xlim=(0, 1), xlabel="probability of the next word", title=" ".join([*words, "___"]))
     figure.savefig(path, metadata={"Date": None})

@@ -22,7 +22,7 @@ import numpy as np
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import data, nn, optim
-from tinygrad_lstm.graph.looks.theme import LINES
+from tinygrad_lstm.graph.palette import COLOURS
 
 SPEAKERS = 9
 COEFFICIENTS = 12
@@ -167,7 +167,7 @@ def plot_confusions(found: np.ndarray, heldout: Sequence[Utterance], path: Path)
     np.add.at(counts, ([each.speaker for each in heldout], found), 1)
     figure = Figure(figsize=(5.5, 5))
     axes = figure.subplots()
-    ink = LinearSegmentedColormap.from_list("counts", ["#FFFFFF", LINES["h"][0]])
+    ink = LinearSegmentedColormap.from_list("counts", ["#FFFFFF", COLOURS["h"]])
     axes.imshow(counts / counts.sum(axis=1, keepdims=True), cmap=ink, vmin=0, vmax=1)
     for (row, column), count in np.ndenumerate(counts):
         if count:
@@ -192,8 +192,8 @@ def plot_moments(p: np.ndarray, each: Utterance, path: Path) -> None:
         ylabel="Coefficient", title=f"An utterance of speaker {each.speaker + 1} (violet below the mean, orange above)"
     )
     above.set_yticks(range(0, COEFFICIENTS, 2), range(1, COEFFICIENTS + 1, 2))
-    below.plot(p, color=LINES["edge"][0], linewidth=0.8)
-    below.plot(p[:, each.speaker], color=LINES["h"][0], linewidth=2.5)
+    below.plot(p, color=COLOURS["edge"], linewidth=0.8)
+    below.plot(p[:, each.speaker], color=COLOURS["h"], linewidth=2.5)
     for speaker in np.unique([*p.argmax(axis=1), each.speaker]):
         moment = int(p[:, speaker].argmax())
         below.annotate(

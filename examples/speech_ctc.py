@@ -22,7 +22,7 @@ import numpy as np
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import data, nn, optim
-from tinygrad_lstm.graph.looks.theme import LINES
+from tinygrad_lstm.graph.palette import COLOURS
 
 # Formants in Hz, and how loud a sound is. Vowels: means over men of Peterson and Barney, "Control methods used in a
 # study of the vowels", 1952. Consonants are only hinted at.
@@ -210,11 +210,11 @@ def plot_utterance(model: nn.Module, each: Utterance, title: str, path: Path) ->
     above, below = figure.subplots(2, sharex=True)
     above.imshow(each.heard.T, origin="lower", aspect="auto", cmap="Greys", extent=(-0.5, len(p) - 0.5, 0.1, 3.7))
     above.set(ylabel="Frequency (kHz)", title=f"What was heard when “{' '.join(each.said)}” was said")
-    below.plot(p[:, BLANK], color=LINES["edge"][0], linewidth=1, linestyle=":")
+    below.plot(p[:, BLANK], color=COLOURS["edge"], linewidth=1, linestyle=":")
     for digit in DIGITS:
         track = p[:, int(digit) + 1]
         if track.max() > 0.3:
-            below.plot(track, color=LINES["h"][0])
+            below.plot(track, color=COLOURS["h"])
     for number, run in groupby(range(len(p)), key=lambda t: int(p[t].argmax())):
         if number != BLANK:
             middle = max(run, key=lambda t: p[t, number])

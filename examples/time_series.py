@@ -20,7 +20,7 @@ import numpy as np
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import data, nn, optim
-from tinygrad_lstm.graph.looks.theme import LINES, SURFACES
+from tinygrad_lstm.graph.palette import COLOURS
 
 FIRST, TRAINED, CHOSEN, LAST = 1700, 1920, 1955, 2008
 """The first year; the last one to learn from; the last one to choose by; the last one there is."""
@@ -157,18 +157,18 @@ def plot_forecasts(forecasts: np.ndarray, path: Path) -> None:
     figure = Figure(figsize=(9, 6), layout="constrained")
     one, cycle = figure.subplots(2, sharex=True, sharey=True)
     for axes in (one, cycle):
-        axes.plot(years, SUNSPOTS, color=LINES["edge"][0], linewidth=1.2)
-        axes.axvspan(CHOSEN + 0.5, LAST + 0.5, color=SURFACES["step"][0], zorder=0)
+        axes.plot(years, SUNSPOTS, color=COLOURS["edge"], linewidth=1.2)
+        axes.axvspan(CHOSEN + 0.5, LAST + 0.5, color=COLOURS["step"], zorder=0)
         axes.spines[["top", "right"]].set_visible(False)
         axes.set(ylabel="Sunspot number", xlim=(1900, LAST + 1), ylim=(0, 215))
     one.plot(
-        years[TRAINED - FIRST + 1 :], forecasts[TRAINED - FIRST : -1, 0], color=LINES["h"][0], marker="o", markersize=3
+        years[TRAINED - FIRST + 1 :], forecasts[TRAINED - FIRST : -1, 0], color=COLOURS["h"], marker="o", markersize=3
     )
     one.set_title("Forecasts a year ahead (blue) of what was seen (grey); held-out years are shaded")
     for start in range(TRAINED, LAST - AHEAD + 1, AHEAD):
         ahead = np.r_[SUNSPOTS[start - FIRST], forecasts[start - FIRST]]
-        cycle.plot(np.arange(start, start + AHEAD + 1), ahead, color=LINES["h"][0], linewidth=1)
-        cycle.plot(start, ahead[0], color=LINES["h"][0], marker="o", markersize=4)
+        cycle.plot(np.arange(start, start + AHEAD + 1), ahead, color=COLOURS["h"], linewidth=1)
+        cycle.plot(start, ahead[0], color=COLOURS["h"], marker="o", markersize=4)
     cycle.set_title("Eleven years ahead, told at each dot")
     cycle.set_xlabel("Year")
     save(figure, path)
@@ -182,7 +182,7 @@ def plot_errors(by_name: dict[str, np.ndarray], path: Path) -> None:
     axes = figure.subplots()
     ahead = np.arange(1, AHEAD + 1)
     for (name, wrong), kind, mark in zip(by_name.items(), ("h", "layer", "c", "edge"), "os^v", strict=True):
-        axes.plot(ahead, wrong, color=LINES[kind][0], marker=mark, markersize=4, label=name)
+        axes.plot(ahead, wrong, color=COLOURS[kind], marker=mark, markersize=4, label=name)
     axes.legend(frameon=False, labelcolor="linecolor")
     axes.set(title=f"Errors in the held-out years {CHOSEN + 1} to {LAST}", ylim=(0, None))
     axes.set(xlabel="Years ahead", ylabel="Root mean square error, sunspot number")

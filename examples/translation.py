@@ -20,7 +20,7 @@ import numpy as np
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import data, nn, optim
-from tinygrad_lstm.graph.looks.theme import LINES, SURFACES
+from tinygrad_lstm.graph.palette import COLOURS
 
 # fmt: off
 GERMAN = [
@@ -245,7 +245,7 @@ def plot_attention(model: Translator, path: Path) -> None:
 
     words = [german(n) for n in SHOWN]
     translations, attention = translate(model, words)
-    ink = LinearSegmentedColormap.from_list("attention", ["#FFFFFF", LINES["h"][0]])
+    ink = LinearSegmentedColormap.from_list("attention", ["#FFFFFF", COLOURS["h"]])
     figure = Figure(figsize=(9, 9), layout="constrained")
     heights = [len(translation) + 2 for translation in translations]
     for index, axes in enumerate(figure.subplots(len(words), height_ratios=heights)):
@@ -255,7 +255,7 @@ def plot_attention(model: Translator, path: Path) -> None:
         axes.set_yticks(range(len(translation)), translation)
         axes.set_xticks([x + 0.5 for x in range(len(word) - 1)], minor=True)
         axes.set_yticks([y + 0.5 for y in range(len(translation) - 1)], minor=True)
-        axes.grid(which="minor", color=SURFACES["hairline"][0], linewidth=0.5)
+        axes.grid(which="minor", color=COLOURS["hairline"], linewidth=0.5)
         axes.tick_params(which="both", length=0)
         axes.set_title(f"{SHOWN[index]:,}", loc="left")
     figure.suptitle("At which letters the decoder looks while it writes each word (white 0, blue 1)")
@@ -274,7 +274,7 @@ def plot_lengths(found: dict[str, list[list[str]]], wanted: list[Pair], path: Pa
         for count in digits:
             chosen = [i for i, pair in enumerate(wanted) if len(str(pair.number)) == count]
             shares.append(100 * exact([translations[i] for i in chosen], [wanted[i] for i in chosen]))
-        colour = LINES[kind][0]
+        colour = COLOURS[kind]
         axes.plot(digits, shares, color=colour, marker=mark)
         axes.annotate(
             name, (digits[-1], shares[-1]), xytext=(8, 0), textcoords="offset points", va="center", color=colour

@@ -20,6 +20,7 @@ import numpy as np
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import data, nn, optim
+from tinygrad_lstm.graph.palette import COLOURS
 
 LETTERS = 8
 QUESTION = 2 * LETTERS
@@ -232,9 +233,6 @@ def draw_step(name: str, path: Path) -> None:
     tg.draw(tape, path, level="gate", title=name if name == name.upper() else name[0].upper() + name[1:])
 
 
-BLUE, GREEN, GOLD, RUST, INK, GREY = "#0B5FA5", "#009E73", "#A08A14", "#A8320B", "#1F2329", "#9AA0A6"
-
-
 def save(figure: Any, path: Path) -> None:
     """Write a plot as SVG, the same bytes on every run."""
     import matplotlib
@@ -252,13 +250,15 @@ def plot_course(results: dict[str, list[Result]], latest: float, path: Path) -> 
     plain = 100 * np.mean([result.course for result in results["LSTM"]], axis=0)
     updates = EVERY * np.arange(len(plain))
     kinds = [name for name in results if name != "LSTM"]
-    for panel, name, colour in zip(axes.flat, kinds, (RUST, BLUE, GREEN, GOLD, BLUE, RUST), strict=True):
-        panel.plot(updates, plain, color=GREY, linewidth=2)
+    meanings = ("gradient", "h", "c", "layer", "h", "gradient")
+    for panel, name, meaning in zip(axes.flat, kinds, meanings, strict=True):
+        colour = COLOURS[meaning]
+        panel.plot(updates, plain, color=COLOURS["input"], linewidth=2)
         courses = [100 * np.array(result.course) for result in results[name]]
         for course in courses:
             panel.plot(updates, course, color=colour, linewidth=0.7, alpha=0.6)
         panel.plot(updates, np.mean(courses, axis=0), color=colour, linewidth=2.2)
-        panel.axhline(100 * latest, color=INK, linewidth=0.8, linestyle=":")
+        panel.axhline(100 * latest, color=COLOURS["text"], linewidth=0.8, linestyle=":")
         panel.set_title(name[0].upper() + name[1:], color=colour)
         panel.spines[["top", "right"]].set_visible(False)
         panel.set_ylim(0, 103)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import data, nn, optim
-from tinygrad_lstm.graph.looks.theme import LINES
+from tinygrad_lstm.graph.palette import COLOURS
 
 BUTTONS = ("down", "stay", "up")
 FLOORS = 5
@@ -123,12 +123,12 @@ def plot(by_window: dict[int, float], recurrent: float, baseline: float, path: P
     axes = figure.subplots()
     lines = ((recurrent, "c", "recurrent, one button at a time"), (baseline, "edge", "always the most frequent floor"))
     for height, kind, text in lines:
-        axes.axhline(height, color=LINES[kind][0], linestyle="--")
-        axes.annotate(text, (1, height), xytext=(0, -14), textcoords="offset points", color=LINES[kind][0])
+        axes.axhline(height, color=COLOURS[kind], linestyle="--")
+        axes.annotate(text, (1, height), xytext=(0, -14), textcoords="offset points", color=COLOURS[kind])
     windows, heights = list(by_window), list(by_window.values())
-    axes.plot(windows, heights, color=LINES["h"][0], marker="o")
+    axes.plot(windows, heights, color=COLOURS["h"], marker="o")
     axes.annotate("feed-forward", (windows[-1], heights[-1]), xytext=(-70, -20), textcoords="offset points",
-                  color=LINES["h"][0])  # fmt: skip
+                  color=COLOURS["h"])  # fmt: skip
     axes.set(ylim=(0, 1.05), xlabel="last buttons shown to the feed-forward net", ylabel="floors told rightly")
     axes.set_title("On which floor is the lift?")
     axes.set_xticks(windows)

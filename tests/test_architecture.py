@@ -49,7 +49,7 @@ BELOW = {
 }
 """For each room, the rooms that it may import from; those not named (the command line, the package's face) see all."""
 
-PICTURES = ("view", "structure", "looks", "layouts", "layout", "output")
+PICTURES = ("view", "structure", "looks", "palette", "layouts", "layout", "output")
 """The rooms within ``graph``; each may import from those before it."""
 
 UPWARDS = {("tape", "graph"), ("tensor", "graph")}

@@ -172,6 +172,49 @@ def test_zeros_around_count_in_a_mean_or_not() -> None:
     assert tg.avg_pool1d(x, 2, padding=1, count_include_pad=False).tolist() == [[3, 6]]
 
 
+# Modules
+
+CONVOLUTIONS: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], tuple[int, ...]]] = {
+    "plain": ("Conv2d", (3, 4, 3), {}, (2, 3, 7, 6)),
+    "settings": (
+        "Conv2d", (4, 6, (3, 2)), {"stride": (2, 1), "padding": (1, 0), "dilation": 2, "groups": 2}, (2, 4, 9, 6),
+    ),
+    "same": ("Conv2d", (3, 4, 3), {"padding": "same", "bias": False}, (3, 5, 6)),
+    "one axis": ("Conv1d", (4, 6, 3), {"stride": 2, "padding": 1, "dilation": 2, "groups": 2}, (2, 4, 9)),
+}  # fmt: skip
+
+
+@pytest.mark.peers
+@pytest.mark.skipif(optable.torch is None, reason="PyTorch is not installed")
+@pytest.mark.parametrize(("name", "sizes", "settings", "shape"), CONVOLUTIONS.values(), ids=CONVOLUTIONS)
+def test_a_module_is_torchs_with_its_weights(
+    name: str, sizes: tuple[Any, ...], settings: dict[str, Any], shape: tuple[int, ...]
+) -> None:
+    torch = optable.torch
+    theirs = getattr(torch.nn, name)(*sizes, **settings, dtype=torch.float64)
+    ours = getattr(tg.nn, name)(*sizes, **settings).to("float64")
+    assert {key: value.shape for key, value in ours.state_dict().items()} == {
+        key: tuple(value.shape) for key, value in theirs.state_dict().items()
+    }
+    ours.load_state_dict({key: tg.asarray(value.numpy()) for key, value in theirs.state_dict().items()})
+    data = np.random.default_rng(0).normal(size=shape)
+    wanted = theirs(torch.tensor(data))
+    y = ours(tg.asarray(data))
+    np.testing.assert_allclose(host(y), wanted.detach().numpy(), rtol=1e-12, atol=1e-12)
+    torch.square(wanted).sum().backward()
+    tg.square(y).sum().backward()
+    for mine, its in zip(ours.parameters(), theirs.parameters(), strict=True):
+        np.testing.assert_allclose(host(mine.grad), its.grad.numpy(), rtol=1e-12, atol=1e-12)
+
+
+def test_a_modules_weights_are_drawn_as_in_torch() -> None:
+    layer = tg.nn.Conv2d(8, 300, (2, 3), groups=2)
+    bound = 1 / (4 * 2 * 3) ** 0.5
+    for parameter in layer.parameters():
+        assert 0.97 * bound < abs(host(parameter)).max() <= bound
+        assert abs(host(parameter).mean()) < 0.1 * bound
+
+
 # Mistakes
 
 x24, x144, w223 = tg.ones((2, 4)), tg.ones((1, 4, 4)), tg.ones((2, 2, 3))
@@ -193,6 +236,13 @@ MISTAKES: dict[str, tuple[type[Exception], Callable[[], Any]]] = {
     r"conv1d: got x of shape \(2, 4\), whose last axes are \(4,\) long .*, wanted at least \(5,\)": (
         ValueError, lambda: tg.conv1d(x24, w223, dilation=2),
     ),
+    r"Conv2d: got in_channels=3, out_channels=4 and groups=2, wanted groups that divide both": (
+        ValueError, lambda: tg.nn.Conv2d(3, 4, 3, groups=2),
+    ),
+    r"Conv2d: got kernel_size=\(3,\), wanted an int or 2 of them, 1 at least": (
+        ValueError, lambda: tg.nn.Conv2d(3, 4, (3,)),
+    ),
+    r"Conv1d: got groups=0, wanted an int, 1 at least": (ValueError, lambda: tg.nn.Conv1d(3, 4, 3, groups=0)),
     r"conv1d: got stride=0, wanted an int, 1 at least": (ValueError, lambda: tg.conv1d(x24, w223, stride=0)),
     r"conv1d: got groups=0, wanted an int, 1 at least": (ValueError, lambda: tg.conv1d(x24, w223, groups=0)),
     r"conv1d: got padding=1\.5, wanted an int, 0 at least": (ValueError, lambda: tg.conv1d(x24, w223, padding=1.5)),

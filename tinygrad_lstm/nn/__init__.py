@@ -2,6 +2,7 @@
 
 from . import init
 from .containers import *
+from .convolution import *
 from .evaluation import *
 from .layers import *
 from .module import *
