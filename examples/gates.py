@@ -14,9 +14,7 @@ from __future__ import annotations
 
 import argparse
 import random
-import re
-import xml.etree.ElementTree as ElementTree
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -251,58 +249,12 @@ def looked_into(model: Storyteller, told: Stories) -> dict[str, float]:
 
 
 PARTS = {
-    "forget": {"x₁", "h₀", "f₁", "c₀"},
-    "input": {"x₁", "h₀", "i₁", "g₁"},
-    "update": {"c₀", "f₁", "i₁", "g₁", "c₁"},
-    "output": {"x₁", "h₀", "o₁", "c₁", "tanh", "h₁"},
+    "forget": ("x₁", "h₀", "f₁", "c₀"),
+    "input": ("x₁", "h₀", "i₁", "g₁"),
+    "update": ("c₀", "f₁", "i₁", "g₁", "c₁"),
+    "output": ("x₁", "h₀", "o₁", "c₁", "tanh", "h₁"),
 }
 """What of the picture of a step belongs to each gate: the names of its marks."""
-
-SVG = "{http://www.w3.org/2000/svg}"
-
-
-def lit(svg: str, names: Collection[str]) -> str:
-    """Return a picture of a step with the marks of these names, and the lines between them, lit, and the rest faded.
-
-    A product or sum of several marks is lit if all of them are.
-    """
-    ElementTree.register_namespace("", SVG[1:-1])
-    root = ElementTree.fromstring(svg)
-    groups = [group for group in root.iter(f"{SVG}g") if group.get("class", "").startswith(("node", "edge"))]
-    marks = {group.get("id", ""): group for group in groups if group.get("class", "").startswith("node")}
-    lines = [group for group in groups if group.get("class", "").startswith("edge")]
-    called = {key: mark.findtext(f".//{SVG}title", "").split("\n")[0] for key, mark in marks.items()}
-    joins = [key for key, name in called.items() if name == "multiply" or key.endswith("op")]
-    bright = {key for key, name in called.items() if name in names and key not in joins}
-    for key in joins:
-        sources = {end for line in lines if key.removesuffix("op") in ends(line, "to") for end in ends(line, "from")}
-        if bright >= sources:
-            bright.add(key)
-    lit_lines = without_stubs([line for line in lines if bright.issuperset(ends(line, "from") + ends(line, "to"))])
-    passed = {point for line in lit_lines for point in points(line)}
-    for group in groups:
-        dot = group.find(f"{SVG}ellipse")  # where a line parts; it has no name
-        on_line = dot is not None and f"{dot.get('cx')},{dot.get('cy')}" in passed
-        if group not in lit_lines and group.get("id") not in bright and not on_line:
-            group.set("opacity", "0.2")
-    return ElementTree.tostring(root, encoding="unicode") + "\n"
-
-
-def ends(line: ElementTree.Element, which: str) -> list[str]:
-    """Return the marks that a line comes from, or leads to, by its classes."""
-    return [word.removeprefix(f"{which}-") for word in line.get("class", "").split() if word.startswith(f"{which}-")]
-
-
-def points(line: ElementTree.Element) -> list[str]:
-    """Return the points of a line, each as ``x,y``."""
-    return re.findall(r"[-\d.]+,[-\d.]+", " ".join(path.get("d", "") for path in line.iter(f"{SVG}path")))
-
-
-def without_stubs(lines: list[ElementTree.Element]) -> list[ElementTree.Element]:
-    """Return lines without those pieces that lead neither to an arrowhead nor to another of them."""
-    starts = {points(line)[0] for line in lines}
-    kept = [line for line in lines if line.find(f"{SVG}polygon") is not None or points(line)[-1] in starts]
-    return kept if len(kept) == len(lines) else without_stubs(kept)
 
 
 def draw_parts(model: Storyteller, folder: Path) -> None:
@@ -311,9 +263,7 @@ def draw_parts(model: Storyteller, folder: Path) -> None:
     with tg.Tape() as tape:
         model.lstm(clara)
     for part, names in PARTS.items():
-        path = folder / f"{part}.svg"
-        tg.draw(tape, path, level="gate", title=part.capitalize())
-        path.write_text(lit(path.read_text(encoding="utf-8"), names), encoding="utf-8")
+        tg.draw(tape, folder / f"{part}.svg", level="gate", title=part.capitalize(), highlight=names)
 
 
 TOLD = "clara sees her dog . the sun is warm . she meets dear hugo . she likes her house . paul hears dear anna . he"

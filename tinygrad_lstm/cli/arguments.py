@@ -125,6 +125,7 @@ def _draw(command: argparse.ArgumentParser) -> None:
     add("--weights", choices=get_args(Weights), help="draw the weights that steps share once, or at each step")
     add("--fold", action="append", metavar="SCOPE", help="show a scope as one mark; may be given several times")
     add("--unfold", action="append", metavar="SCOPE", help="show what is in a scope; may be given several times")
+    add("--highlight", action="append", metavar="NAME", help="make all pale but what is called so; several times, too")
     add("--theme", choices=get_args(Theme), help="the colours; auto is both in one SVG (default: light)")
     add("--limit", type=_count, metavar="N", help="how many marks to show before scopes are folded (default: 150)")
     command.set_defaults(refuse=command.error)

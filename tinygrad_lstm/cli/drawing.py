@@ -38,7 +38,10 @@ OPTIONS: dict[str, tuple[str, ...]] = {
 }
 """The options that say what is computed, for each kind of thing that can be drawn."""
 
-LOOKS = ("title", "level", "values", "grads", "direction", "fold", "unfold", "rolled", "weights", "theme", "limit")
+LOOKS = (
+    "title", "level", "values", "grads", "direction", "fold", "unfold", "highlight", "rolled", "weights", "theme",
+    "limit",
+)  # fmt: skip
 """The options of `tinygrad_lstm.draw`."""
 
 

@@ -11,6 +11,7 @@ from .layouts.lanes import lanes
 from .layouts.scoped import scoped
 from .looks.backward import expect_gradients
 from .looks.formulas import explained, expression
+from .looks.highlight import highlight
 from .looks.marks import Title
 from .looks.theme import themed
 from .structure.chains import looped
@@ -60,14 +61,16 @@ def laid_out(thing: Drawable, view: View) -> Layout:
     if seen.note:
         title = Title(title, seen.note)
     if seen.places is not None:
-        text = cells(graph, seen.chains, seen.places, title, view)
+        dot = cells(graph, seen.chains, seen.places, title, view)
     elif suits(graph, view):
-        text = flow(graph, title, view)
+        dot = flow(graph, title, view)
     elif seen.level != "op" and (found := unrolled(graph)) is not None:
-        text = lanes(graph, found, title, view, seen.loops)
+        dot = lanes(graph, found, title, view, seen.loops)
     else:
-        text = scoped(graph, title, view, seen.loops)
-    return Layout(themed(text, view.theme), graph, title)
+        dot = scoped(graph, title, view, seen.loops)
+    if view.highlight:
+        highlight(dot, graph, [view.highlight] if isinstance(view.highlight, str) else view.highlight)
+    return Layout(themed(dot.text(), view.theme), graph, title)
 
 
 def _seen(tape: Graph, view: View) -> Shown:

@@ -30,6 +30,7 @@ class Options(TypedDict, total=False):
     direction: Direction
     fold: tuple[str, ...]
     unfold: tuple[str, ...]
+    highlight: str | tuple[str, ...]
     rolled: bool
     weights: Weights | None
     theme: Theme
@@ -52,6 +53,10 @@ class View:
         Which way the lines lead.
     fold, unfold
         Scopes that are shown as one mark, or that are not though their like are: the ends of paths, as ``"lstm/l0"``.
+    highlight
+        Names of what is lit, with the lines between, while all else is pale: names of marks, as ``"f"``, ``"f₁"`` or
+        ``"forget"``; the ends of paths, as ``"t=1/f"`` or ``"lstm/l0"``; ops, as ``"tanh"``. An op without a name is
+        lit too if it joins several that are, or stands between two.
     rolled
         Whether a recurrence is shown as one step with its loop.
     weights
@@ -70,6 +75,7 @@ class View:
     direction: Direction = "forward"
     fold: tuple[str, ...] = ()
     unfold: tuple[str, ...] = ()
+    highlight: str | tuple[str, ...] = ()
     rolled: bool = False
     weights: Weights | None = None
     theme: Theme = "light"

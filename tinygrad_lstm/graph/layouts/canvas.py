@@ -154,7 +154,7 @@ class Canvas:
 
     # How it is written
 
-    def written(self, title: str) -> str:
+    def written(self, title: str) -> Writer:
         """Return the picture as DOT."""
         dot = Writer()
         ways = self._ways()
@@ -167,7 +167,7 @@ class Canvas:
                 self._write(dot, node)
         for line, look, way in ways:
             dot.edge(line.tail, line.head, **look, pos=way)
-        return dot.text()
+        return dot
 
     def _write_box(self, dot: Writer, box: Box) -> None:
         """Write a box and what is in it."""

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..looks import marks
-from ..looks.dot import Html, Tooltip, clipped, escaped
+from ..looks.dot import Html, Tooltip, Writer, clipped, escaped
 from ..looks.marks import COLOURS, SECONDARY, TEXT
 from ..looks.strips import ROWS, TALL, THIN
 from ..looks.theme import SURFACES
@@ -41,13 +41,13 @@ LOOP, SEQUENCE, INPUT, LOWER, BOX, UPPER, WEIGHTS, UPPER_LOOP, GATHERED, RISEN =
 """How high things stand in a column, from its bottom: LOWER is the lowest state, UPPER the others."""
 
 
-def cells(graph: Graph, found: Sequence[Chain], places: Columns, title: str, view: View) -> str:
+def cells(graph: Graph, found: Sequence[Chain], places: Columns, title: str, view: View) -> Writer:
     """Return the picture of a boxed graph as DOT."""
     picture = _Cells(graph, found, places, view)
     picture.add_cells()
     picture.add_beside()
     picture.add_lines()
-    return picture.text(title)
+    return picture.written(title)
 
 
 def _kind(name: str) -> str:

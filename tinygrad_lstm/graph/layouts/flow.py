@@ -25,7 +25,7 @@ TRACK = 1.5
 """The width of a line."""
 
 
-def flow(graph: Graph, title: str, view: View) -> str:
+def flow(graph: Graph, title: str, view: View) -> Writer:
     """Return the picture of an expression as DOT."""
     return _Flow(graph, view).written(title)
 
@@ -59,7 +59,7 @@ class _Flow:
         uses = dict.fromkeys(self.graph.edges)
         return {edge: self.lines.derivative(*edge) for edge in uses if self.lines.goes(*edge)}
 
-    def written(self, title: str) -> str:
+    def written(self, title: str) -> Writer:
         """Return the picture as DOT."""
         drawn = [mark for mark in self.graph if not mark.is_number]
         kinds = {marks.kind(self.graph, mark) for mark in drawn}
@@ -78,7 +78,7 @@ class _Flow:
         for mark in drawn:
             if mark.cut is not None and mark.cut in self.ids:
                 self.dot.edge(f"n{mark.cut}", f"n{mark.id}", **marks.CUT)
-        return self.dot.text()
+        return self.dot
 
     def _look(self, mark: Mark) -> dict[str, Any]:
         """Return the look of a card."""

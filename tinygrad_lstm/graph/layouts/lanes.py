@@ -16,6 +16,7 @@ from itertools import pairwise
 from typing import Any
 
 from ..looks import marks
+from ..looks.dot import Writer
 from ..looks.marks import Show
 from ..structure.ir import Graph, Mark
 from ..structure.recurrence import Step, Unrolled
@@ -34,7 +35,7 @@ RISERS, LOOPED = 16.0, 38.0
 PLAIN = View()
 
 
-def lanes(graph: Graph, found: Unrolled, title: str, view: View = PLAIN, loops: Sequence[Loop] = ()) -> str:
+def lanes(graph: Graph, found: Unrolled, title: str, view: View = PLAIN, loops: Sequence[Loop] = ()) -> Writer:
     """Return the picture of a recurrence as DOT; if its steps cannot be drawn in lanes, that of any graph.
 
     ``loops`` are the ways back of the states, if one step stands for all.
@@ -85,7 +86,7 @@ class _Picture:
             base += layer.top + (LOOPED if self.loops else RISERS)
         self.top = base
 
-    def written(self, title: str) -> str:
+    def written(self, title: str) -> Writer:
         """Return the picture as DOT."""
         below = self._inputs_between() if self.turned else {}
         named = len(self.layers) + len(self.turned) > 1

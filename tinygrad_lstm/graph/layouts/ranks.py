@@ -150,7 +150,7 @@ class Ranks:
             line |= {"tailport": ports[0].gradient, "headport": ports[1].gradient}
             self.edge(tail, head, turned, gradient=True, **line)
 
-    def text(self, title: str) -> str:
+    def written(self, title: str) -> Writer:
         """Return the picture as DOT."""
         dot = Writer()
         begin(dot, title, self.kinds, self.show, self.notes, rankdir="LR", newrank="true", nodesep=0.3, ranksep=0.5,
@@ -169,7 +169,7 @@ class Ranks:
             for upper, lower in itertools.pairwise(columns[column]):
                 if (upper, lower) not in joined:
                     dot.edge(upper, lower, style="invis", weight=1)
-        return dot.text()
+        return dot
 
 
 _OTHER_END = {"tailport": "headport", "headport": "tailport", "tailclip": "headclip", "headclip": "tailclip"}

@@ -35,7 +35,7 @@ STRAIGHT = {"c": {"penwidth": 4.0, "weight": 40}, "h": {"penwidth": 2.2, "weight
 """The lines of states."""
 
 
-def scoped(graph: Graph, title: str, view: View, loops: Sequence[Loop] = ()) -> str:
+def scoped(graph: Graph, title: str, view: View, loops: Sequence[Loop] = ()) -> Writer:
     """Return the picture of any graph as DOT; with the ways back of the states that are in it, if it was rolled."""
     picture = _Scoped(graph, view)
     picture.add_nodes()
@@ -280,7 +280,7 @@ class _Scoped:
             boxes[home].append(node)
         return boxes
 
-    def written(self, title: str) -> str:
+    def written(self, title: str) -> Writer:
         """Return the picture as DOT."""
         dot = Writer()
         spacing = {"nodesep": 0.2, "ranksep": 0.3, "splines": "spline"}
@@ -298,7 +298,7 @@ class _Scoped:
             dot.same_rank(column)
             for lower, upper in itertools.pairwise(column):
                 dot.edge(lower, upper, style="invis", weight=1)
-        return dot.text()
+        return dot
 
 
 def _outside_steps(path: Path) -> Path:

@@ -7,9 +7,9 @@ import html
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
-__all__ = ["Html", "Tooltip", "Writer", "clean", "clipped", "escaped", "token"]
+__all__ = ["Html", "Statement", "Tooltip", "Writer", "clean", "clipped", "escaped", "token"]
 
 LONGEST = 18
 """How many characters of a name are shown; the whole name is in the tooltip."""
@@ -75,6 +75,31 @@ def _value(value: Any) -> str:
             return '"' + clean(value).replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+class Statement(NamedTuple):
+    """A statement with attributes.
+
+    Attributes
+    ----------
+    indent
+        The blank before it.
+    what
+        What it is about, as it is written.
+    nodes
+        The names of the nodes that it is about: one, the two ends of an edge, or none.
+    attributes
+        The attributes by their names.
+    """
+
+    indent: str
+    what: str
+    nodes: tuple[str, ...]
+    attributes: dict[str, Any]
+
+    def __str__(self) -> str:
+        listed = " ".join(f"{name.rstrip('_')}={_value(value)}" for name, value in self.attributes.items())
+        return f"{self.indent}{self.what}{f' [{listed}]' if listed else ''};"
+
+
 class Writer:
     r"""Collect the statements of one digraph.
 
@@ -90,16 +115,20 @@ class Writer:
     """
 
     def __init__(self) -> None:
-        self._lines: list[str] = []
+        self._lines: list[str | Statement] = []
         self._depth = 0
 
     @property
     def _indent(self) -> str:
         return "  " * (self._depth + 1)
 
-    def _statement(self, what: str, attributes: dict[str, Any]) -> None:
-        listed = " ".join(f"{name.rstrip('_')}={_value(value)}" for name, value in attributes.items())
-        self._lines.append(f"{self._indent}{what}{f' [{listed}]' if listed else ''};")
+    def _statement(self, what: str, attributes: dict[str, Any], *nodes: str) -> None:
+        self._lines.append(Statement(self._indent, what, nodes, attributes))
+
+    @property
+    def statements(self) -> Iterator[Statement]:
+        """The nodes and edges so far, whose attributes may still be changed."""
+        return (line for line in self._lines if isinstance(line, Statement) and line.nodes)
 
     def defaults(self, kind: str, **attributes: Any) -> None:
         """Set attributes of the graph or box (``"graph"``), or of all its nodes or edges to come."""
@@ -107,11 +136,11 @@ class Writer:
 
     def node(self, name: str, **attributes: Any) -> None:
         """Write a node; ``class_`` stands for the attribute ``class``."""
-        self._statement(f'"{name}"', attributes)
+        self._statement(f'"{name}"', attributes, name)
 
     def edge(self, tail: str, head: str, **attributes: Any) -> None:
         """Write an edge."""
-        self._statement(f'"{tail}" -> "{head}"', attributes)
+        self._statement(f'"{tail}" -> "{head}"', attributes, tail, head)
 
     def same_rank(self, names: Iterable[str]) -> None:
         """Put nodes into one row (or column, if ranks run from left to right)."""
@@ -139,4 +168,4 @@ class Writer:
 
     def text(self) -> str:
         """Return the whole digraph."""
-        return "\n".join(["digraph {", *self._lines, "}", ""])
+        return "\n".join(["digraph {", *map(str, self._lines), "}", ""])

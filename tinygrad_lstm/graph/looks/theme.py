@@ -97,7 +97,9 @@ def themed(text: str, theme: Theme) -> str:
     """
     if theme != "dark":
         return text
-    return re.sub(r'(?i)(?<=color=")#[0-9A-F]{6}(?=")', lambda colour: PALETTE.get(colour[0], colour[0]), text)
+    return re.sub(
+        r'(?i)(?<=color=")#[0-9A-F]{6}(?=(?:[0-9A-F]{2})?")', lambda colour: PALETTE.get(colour[0], colour[0]), text
+    )
 
 
 def with_both_themes(svg: str) -> str:

@@ -59,6 +59,9 @@ def draw(thing: Drawable, *files: str | os.PathLike[str], **options: Unpack[Opti
     >>> picture = tape.draw(title="Four steps")
     >>> picture.source.count("forget")
     4
+    >>> belt = tape.draw(highlight="c")  # all but the cell state is pale
+    >>> belt.source.count(" pale") > picture.source.count(" pale") == 0
+    True
     """
     from .source import Picture
 
