@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from .declarations import Benchmark, Program, Size, Step
 from .layers import AXES, Work, composed, torchs_cell, training_step, work
+from .peers import Loss, cell_loss, hips_step, my_step, stacked_loss, tiny_step
 from .targets import Ratio
 
 GOALS: dict[Size, float] = {
@@ -43,6 +45,20 @@ def own_cell(tg: Any, w: Mapping[str, Any], x: Any, h: Any, c: Any) -> tuple[Any
     i, f, o = (tg.sigmoid(z[:, n * H : (n + 1) * H]) for n in (0, 1, 3))
     c = f * c + i * tg.tanh(z[:, 2 * H : 3 * H])
     return o * tg.tanh(c), c
+
+
+def own_loss(lib: Any) -> Loss:
+    """Return the loss of a loop over a user's cell, with the ops of a peer."""
+    return cell_loss(lib, own_cell)
+
+
+def others(loss: Callable[[Any], Loss]) -> dict[str, Program]:
+    """Return the programs of the small engines. What tinygrad compiles grows with T: minutes for the first size."""
+    return {
+        "HIPS autograd": Program(partial(hips_step, make=loss), needs=("autograd",)),
+        "MyGrad": Program(partial(my_step, make=loss), needs=("mygrad",)),
+        "tinygrad": Program(partial(tiny_step, make=loss), needs=("tinygrad", "clang"), sizes=list(GOALS)[:1]),
+    }
 
 
 def our_own(work: Work) -> Step:
@@ -96,6 +112,7 @@ BENCHMARKS = [
             "nn.LSTM": Program(composed),
             "nn.LSTMCell loop": Program(our_loop),
             "PyTorch LSTMCell": Program(torchs_cell, needs=("torch",)),
+            **others(stacked_loss),
         },
         baseline="PyTorch LSTMCell",
         quick=(3, 2, 4, 5),
@@ -111,7 +128,7 @@ BENCHMARKS = [
         axes=AXES,
         sizes=list(GOALS),
         work=work,
-        programs={"ours": Program(our_own), "PyTorch": Program(torch_own, needs=("torch",))},
+        programs={"ours": Program(our_own), "PyTorch": Program(torch_own, needs=("torch",)), **others(own_loss)},
         baseline="PyTorch",
         quick=(3, 2, 4, 5),
         targets=(Ratio("ours", ("PyTorch",), "PyTorch", 1.0, "largest"),),

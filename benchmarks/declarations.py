@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import distributions
 from importlib.util import find_spec
+from shutil import which
 from typing import Any, NamedTuple, TypeAlias
 
 from .targets import Target
@@ -32,7 +34,7 @@ class Program:
     make
         Makes the step from the work. It imports its libraries itself; only its own process does.
     needs
-        Modules without which it is left out.
+        Modules, distributions and commands without which it is left out.
     environment
         Variables of its process.
     sizes
@@ -45,8 +47,17 @@ class Program:
     sizes: Sequence[Size] | None = None
 
     def installed(self) -> bool:
-        """Tell whether the modules that it needs are there."""
-        return all(find_spec(name) for name in self.needs)
+        """Tell whether what it needs is there."""
+        return all(there(name) for name in self.needs)
+
+
+def there(name: str) -> bool:
+    """Tell whether there is a module, a distribution or a command of a name.
+
+    >>> there("numpy"), there("no such thing")
+    (True, False)
+    """
+    return bool(find_spec(name) or which(name) or next(distributions(name=name), None))
 
 
 @dataclass(frozen=True)

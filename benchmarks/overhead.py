@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from .declarations import Benchmark, Program, Size, Step
+from .peers import hips_chain, my_chain
 from .targets import Ratio
 
 LENGTH = 1000
@@ -65,6 +67,11 @@ def torchs(work: tuple[str, Any]) -> Step:
     return Step(run, lambda: {"x": x.grad.numpy()})
 
 
+def others(program: Callable[..., Step], work: tuple[str, Any]) -> Step:
+    """Return a chain of a peer's."""
+    return program(work[1], partial(chain, work[0]))
+
+
 BENCHMARKS = [
     Benchmark(
         name="ops",
@@ -72,7 +79,12 @@ BENCHMARKS = [
         axes=("chain", "elements"),
         sizes=SIZES,
         work=work,
-        programs={"ours": Program(ours), "PyTorch": Program(torchs, needs=("torch",))},
+        programs={
+            "ours": Program(ours),
+            "PyTorch": Program(torchs, needs=("torch",)),
+            "HIPS autograd": Program(partial(others, hips_chain), needs=("autograd",)),
+            "MyGrad": Program(partial(others, my_chain), needs=("mygrad",)),
+        },
         baseline="PyTorch",
         quick=("mixed", 2),
         targets=tuple(

@@ -18,7 +18,10 @@ from .figures import spread
 from .suite import Run
 from .turns import Pace
 
-PACKAGES = ("numpy", "numba", "mkl", "torch", "jax", "torchview", "torchlens", "graphviz", "pygraphviz")
+PACKAGES = (
+    *("numpy", "numba", "mkl", "torch", "jax", "autograd", "mygrad", "tinygrad"),
+    *("torchview", "torchlens", "graphviz", "pygraphviz"),
+)
 
 
 def machine() -> dict[str, Any]:

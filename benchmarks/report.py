@@ -51,7 +51,13 @@ def heading(benchmark: Benchmark) -> str:
     columns += [f"{'/ ' + benchmark.baseline:<24}", f"{'peak MiB':>8}"]
     columns += [f"{'added':>7}"] if _weighs(benchmark) else []
     columns += [f"{benchmark.unit + 's/s':>12}"] if benchmark.count else []
-    return f"\n{benchmark.name}: {benchmark.about}\n\n" + "  ".join(columns).rstrip()
+    return f"\n{benchmark.name}: {benchmark.about}\n{missing(benchmark)}\n" + "  ".join(columns).rstrip()
+
+
+def missing(benchmark: Benchmark) -> str:
+    """Return a line on the programs that cannot be run, and what they need; nothing if all can."""
+    names = [f"{name} (needs {', '.join(p.needs)})" for name, p in benchmark.programs.items() if not p.installed()]
+    return f"  left out: {', '.join(names)}\n" if names else ""
 
 
 def rows(benchmark: Benchmark, results: Sequence[Result]) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from . import cells, demo, imports, optimizer, overhead, pictures, pipeline, recurrent, scale
+from . import cells, demo, gemm, imports, optimizer, overhead, pictures, pipeline, recurrent, scale
 from .declarations import Benchmark, Program, Size
 from .figures import Result
 from .targets import Verdict
 from .turns import Pace, measured
 
-MODULES = (recurrent, cells, overhead, optimizer, pipeline, demo, scale, pictures, imports)
+MODULES = (recurrent, cells, overhead, optimizer, pipeline, demo, scale, pictures, gemm, imports)
 BENCHMARKS: dict[str, Benchmark] = {benchmark.name: benchmark for module in MODULES for benchmark in module.BENCHMARKS}
 """All benchmarks by name, in the order in which they are run."""
 
@@ -66,8 +66,8 @@ class Selection:
         }
 
 
-OWN = ("numba",)
-"""Modules that our own programs need."""
+OWN = ("numba", "clang")
+"""What programs need that is nobody to compare with: ours Numba, tinygrad a compiler."""
 
 
 def _size(text: str, benchmark: Benchmark) -> Size:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -253,6 +254,13 @@ def test_a_report_has_a_line_for_each_program_and_target(tmp_path: Path) -> None
     assert written["benchmarks"][0]["results"][1]["milliseconds"] == [1.0, 2.0]
 
 
+def test_what_cannot_be_run_is_told() -> None:
+    benchmark = replace(sums(first=right), programs={"first": Program(right), "abacus": Program(right, ("beads",))})
+    lines = report.heading(benchmark).splitlines()
+    assert lines[:3] == ["", "sum: a sum", "  left out: abacus (needs beads)"]
+    assert "left out" not in report.heading(sums(first=right))
+
+
 def test_other_work_on_the_machine_is_told() -> None:
     benchmark = sums(first=right)
     disturbed = [Result("sum", (5,), "first", (1.0,), others=0.5)]
@@ -295,6 +303,17 @@ def test_the_peers_agree(capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("torch")
     assert main(["bench", "owncell", "--quick", "--peers", "torch"]) == 0
     assert "owncell: ours / PyTorch" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("peer", ["autograd", "mygrad"])
+@pytest.mark.parametrize("name", ["composed", "owncell", "ops"])
+def test_the_small_engines_agree(name: str, peer: str) -> None:
+    pytest.importorskip(peer)
+    benchmark = BENCHMARKS[name]
+    programs = Selection(quick=True, peers=[peer]).programs(benchmark, benchmark.quick)
+    assert any(peer in program.needs for program in programs.values())
+    results = turns.measured(benchmark, programs, benchmark.quick, turns.QUICK)
+    assert [result.program for result in results] == list(programs)
 
 
 @pytest.fixture
