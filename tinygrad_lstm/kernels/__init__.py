@@ -13,7 +13,7 @@ them; no large array is made within the loop over time.
 of steps in the order in which they are taken. ``within`` tells by (T, B, 1) which sequences have which steps, None if
 all have all: a sequence keeps its state through the steps that it does not have, and shows 0.
 
-These are in plain NumPy. ``compiled/`` has the same in single precision, for whoever has Numba; `fastest` chooses.
+These are in plain NumPy. ``compiled/`` has the same for whoever has Numba; `fastest` chooses.
 
 Letters: T steps, B sequences, I, H, O lengths of input, state and output; z preactivations, d_ derivatives.
 """

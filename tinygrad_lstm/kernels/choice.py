@@ -24,7 +24,7 @@ PROJECTION = 3
 
 def fastest(kernel: Kernel, x: Array, state: Sequence[Array], weights: Sequence[Any]) -> Kernel:
     """Return the fastest kernel that computes the same of such an input, state and weights."""
-    if x.dtype != "float32" or x.size == 0 or any(part.dtype != x.dtype for part in state):
+    if x.dtype.char not in "fd" or x.size == 0 or any(part.dtype != x.dtype for part in state):
         return kernel
     if kernel is LSTM and weights[PROJECTION] is not None:
         return kernel

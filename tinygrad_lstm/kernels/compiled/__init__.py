@@ -1,8 +1,12 @@
-"""Recurrences compiled by Numba, in single precision: the extra ``fast``. `kernels.choice` says when they are taken.
+"""Recurrences compiled by Numba, in single and double precision: the extra ``fast``. `kernels.choice` takes them.
 
-A thread has some of the sequences and goes through all steps with them, so that threads meet once a pass and not once a
-step. The weights are packed once, the gates are one pass over memory that is still in the cache. Of libraries nothing
-is called: the products are `tile`'s.
+A sequence is one call of compiled code, forward and back. A thread has some of the sequences and goes through all steps
+with them; the weights are packed once, the gates are computed of what a product has just left in the nearest cache, and
+the derivatives of weights are added up while what they are made of is in it. Of libraries nothing is called.
+
+From below: `lanes` are vectors, `gates` formulas of them, `tile` and `products` matrix products; `team` divides work
+among threads, of which `workers` has some; `sequences` is what recurrences share, and `lstm`, `gru` and `rnn` are
+those.
 """
 
 from .gru import GRU

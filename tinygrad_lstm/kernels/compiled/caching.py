@@ -16,7 +16,7 @@ from typing import Any
 
 import numba
 
-__all__ = ["compiled", "folder"]
+__all__ = ["compiled", "folder", "piece"]
 
 
 def folder() -> Path:
@@ -37,20 +37,25 @@ def _caches() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 
 
+def piece(function: Callable[..., Any]) -> Any:
+    """Return a function for compiled ones to call, with which it is compiled and kept."""
+    return numba.njit(function, **OPTIONS)
+
+
 def compiled(function: Callable[..., Any]) -> Any:
     """Compile a function when it is first called; it runs without Python's lock and keeps to IEEE's rules.
 
     One thing is let go: a product and a sum may be rounded once, together.
     """
-    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
     outer = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = _FOLDER
     try:
-        return numba.njit(function, cache=True, **options)
+        return numba.njit(function, cache=True, **OPTIONS)
     except (RuntimeError, OSError):  # nowhere to write
-        return numba.njit(function, **options)
+        return piece(function)
     finally:
         numba.config.CACHE_DIR = outer
 
 
+OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
 _FOLDER = str(folder())

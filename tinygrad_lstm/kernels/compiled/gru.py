@@ -3,28 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...backend import Array, xp
 from ..shared import Kept, Kernel, Within, begin
-from .caching import compiled
+from .caching import compiled, piece
 from .gates import sigmoid, tanh
-from .lanes import SIZE, Lanes, elementwise, flag
-from .products import copy, multiply, panels, panels_of_transposed
+from .lanes import BYTES, Lanes, address, elementwise, flag, lanes_of, release, size_of
+from .products import copy, multiply, panel_product
 from .sequences import (
-    accumulate,
-    address,
-    derivative_of_recurrence,
-    derivative_of_weight,
-    derivatives_of_input,
-    input_shares,
+    Gradients,
+    Packed,
+    Sizes,
+    Space,
+    aligned,
+    blocks_in,
+    blocks_of,
+    finish_stretch,
+    input_shares_of,
     masked,
+    pack_weights,
+    sizes_of,
+    space_for,
     steps_had,
+    stretch,
+    stretches_in,
+    vectors_of,
     whole,
+    whole_or_nothing,
 )
-from .workers import parts, together
+from .team import bounds, shared
+from .workers import pieces_of, team_for
 
 __all__ = ["GRU"]
+
+GATES = 3
+BLOCK = 4
+"""Vectors of a block: r, z, n, and the state's share of n."""
+
+R, Z, N, FROM_H = (n * BYTES for n in range(BLOCK))
+"""Where they stand in it."""
 
 
 def _gates(x_r: Lanes, x_z: Lanes, x_n: Lanes, h_r: Lanes, h_z: Lanes, h_n: Lanes, h: Lanes) -> tuple[Lanes, ...]:
@@ -33,72 +51,156 @@ def _gates(x_r: Lanes, x_z: Lanes, x_n: Lanes, h_r: Lanes, h_z: Lanes, h_n: Lane
     return r, z, n, h_n, n + z * (h - n)
 
 
-def _slopes(r: Lanes, z: Lanes, n: Lanes, candidate: Lanes, h: Lanes, d_h: Lanes, d_output: Lanes) -> tuple[Lanes, ...]:
+def _slopes(r: Lanes, z: Lanes, n: Lanes, h_n: Lanes, h: Lanes, d_h: Lanes, d_output: Lanes) -> tuple[Lanes, ...]:
     d_h = d_h + d_output
     d_z, d_n = d_h * (h - n) * z * (1.0 - z), d_h * (1.0 - z) * (1.0 - n * n)
-    d_r = d_n * candidate * r * (1.0 - r)
-    return d_r, d_z, d_n, d_r, d_z, d_n * r, d_h * z
+    d_r, d_h_n = d_n * h_n * r * (1.0 - r), d_n * r
+    return d_r, d_z, d_n, d_r, d_z, d_h_n, d_r, d_z, d_n, d_h_n, d_h * z
 
 
 gates, slopes = elementwise(_gates), elementwise(_slopes)
+input_shares, product = input_shares_of(GATES, BLOCK), panel_product(GATES)
+
+
+class Forward(NamedTuple):
+    """The addresses of a forward pass; ``shares`` are the state's of one block, for every sequence."""
+
+    x: int
+    h: int
+    within: int
+    kept: int
+    hs: int
+    h_n: int
+    shares: int
+
+
+class Backward(NamedTuple):
+    """The addresses of a backward pass; ``d_shares`` are the derivatives of the state's shares of a step."""
+
+    h_0: int
+    within: int
+    kept: int
+    hs: int
+    d_outputs: int
+    d_h: int
+    d_shares: int
+    zeros: int
+
+
+@piece
+def _steps(n: int, s: Sizes, w: Packed, m: Forward) -> None:
+    """Take all steps with a part of the sequences."""
+    start, stop = bounds(n, s.pieces, s.B)
+    P, lanes, state, across = blocks_in(s), lanes_of(s.kind), s.H * size_of(s.kind), GATES * lanes_of(s.kind)
+    row, t, h = P * BLOCK * BYTES, s.first, m.h + start * state
+    shares = m.shares + start * GATES * BYTES
+    for taken in range(s.T):
+        at = t * s.B + start
+        input_shares(taken, t, start, stop, s, m.x, w.w_ih, w.b_ih, m.kept)
+        for p in range(P):
+            units, y = min(lanes, s.H - p * lanes), m.kept + (at * P + p) * BLOCK * BYTES
+            before, h_t, of_h = h + p * BYTES, m.hs + at * state + p * BYTES, shares
+            product(
+                s.kind, stop - start, h, state, s.H, w.w_hh + p * s.H * GATES * BYTES, w.b_hh + p * GATES * BYTES, 0,
+                of_h, GATES * BYTES, across,
+            )  # fmt: skip
+            for k in range(stop - start):
+                gates(
+                    s.kind,
+                    (y + R, y + Z, y + N, of_h, of_h + BYTES, of_h + 2 * BYTES, before),
+                    (y + R, y + Z, y + N, y + FROM_H, h_t),
+                    units,
+                )
+                if m.within and not flag(m.within + at + k):
+                    copy(s.kind, (before,), (h_t,), units)
+                y, of_h, before, h_t = y + row, of_h + GATES * BYTES, before + state, h_t + state
+        h = m.hs + at * state
+        t += s.step
+    copy(s.kind, (h,), (m.h_n + start * state,), (stop - start) * s.H)
+
+
+@piece
+def _steps_back(n: int, s: Sizes, a: Space, low: int, count: int, m: Backward) -> None:
+    """Take the steps of a stretch back with a part of the sequences."""
+    start, stop = bounds(n, s.pieces, s.B)
+    P, lanes, state, t = blocks_in(s), lanes_of(s.kind), s.H * size_of(s.kind), low + count - 1 if s.step > 0 else low
+    row, gate, d_shares = P * BLOCK * BYTES, P * a.rows * BYTES, m.d_shares + start * GATES * state
+    for _ in range(count):
+        at, here = t * s.B + start, (t - low) * s.B + start
+        d = a.d + (t - low) * a.d_step + start * GATES * state
+        h = m.h_0 + start * state if t == s.first else m.hs + (at - s.step * s.B) * state
+        for p in range(P):
+            units, own = min(lanes, s.H - p * lanes), start * state + p * BYTES
+            y = m.kept + (at * P + p) * BLOCK * BYTES
+            d_z, d_s, column = d + p * BYTES, d_shares + p * BYTES, a.columns + (p * a.rows + here) * BYTES
+            before, d_output = h + p * BYTES, m.d_outputs + at * state + p * BYTES
+            for k in range(stop - start):
+                if m.within and not flag(m.within + at + k):
+                    copy(s.kind, (m.d_h + own,), (a.past + own,), units)
+                    for j in range(GATES):
+                        copy(s.kind, (m.zeros,), (d_z + j * state,), units)
+                        copy(s.kind, (m.zeros,), (d_s + j * state,), units)
+                    for j in range(GATES + 1):
+                        copy(s.kind, (m.zeros,), (column + j * gate,), units)
+                else:
+                    given = d_output if m.d_outputs else m.zeros
+                    slopes(
+                        s.kind,
+                        (y + R, y + Z, y + N, y + FROM_H, before, m.d_h + own, given),
+                        (
+                            d_z, d_z + state, d_z + 2 * state,
+                            d_s, d_s + state, d_s + 2 * state,
+                            column, column + gate, column + 2 * gate, column + 3 * gate,
+                            a.past + own,
+                        ),
+                        units,
+                    )  # fmt: skip
+                y, d_z, d_s, column = y + row, d_z + GATES * state, d_s + GATES * state, column + BYTES
+                own, before, d_output = own + state, before + state, d_output + state
+        past, d_h = a.past + start * state, m.d_h + start * state
+        multiply(s.kind, stop - start, d_shares, GATES * state, GATES * s.H, a.w_hh, s.H, past, state, d_h, state)
+        t -= s.step
+
+
+_run, _run_back = shared(_steps), shared(_steps_back)
 
 
 @compiled
 def _forward(
-    start: int, stop: int, T: int, t: int, step: int, B: int, inputs: int, H: int, x: int, h: int, w_ih: int, w_hh: int,
-    b_ih: int, b_hh: int, ys: int, hs: int, candidates: int, from_h: int, within: int,
+    words: Any, pieces: int, first: int, step: int, x: Any, h_0: Any, W_ih: Any, W_hh: Any, b_ih: Any, b_hh: Any,
+    within: Any, kept: Any, hs: Any, h_n: Any, shares: Any,
 ) -> None:  # fmt: skip
-    row, across = H * SIZE, 3 * H * SIZE
-    h += start * row
-    for n in range(T):
-        input_shares(n, T, t, step, B, start, stop, x, inputs, w_ih, 3 * H, b_ih, ys)
-        at = t * B + start
-        multiply(h, stop - start, H, w_hh, 3 * H, b_hh, 0, from_h + start * across)
-        for k in range(stop - start):
-            y, h_t, shares = ys + (at + k) * across, hs + (at + k) * row, from_h + (start + k) * across
-            gates(
-                (y, y + row, y + 2 * row, shares, shares + row, shares + 2 * row, h + k * row),
-                (y, y + row, y + 2 * row, candidates + (at + k) * row, h_t),
-                H,
-            )
-            if within and not flag(within + at + k):
-                copy((h + k * row,), (h_t,), H)
-        h = hs + at * row
-        t += step
+    team, s = address(words), sizes_of(x, W_hh.shape[1], first, step, pieces)
+    w = pack_weights(team, s, GATES, W_ih, W_hh, (b_ih, b_hh))
+    m = Forward(
+        address(x), address(h_0), address(within), aligned(address(kept)), address(hs), address(h_n),
+        aligned(address(shares)),
+    )  # fmt: skip
+    _run(team, pieces, (s, w, m))
+    release(w.base)
 
 
 @compiled
 def _backward(
-    start: int, stop: int, T: int, t: int, step: int, B: int, inputs: int, H: int, h_0: int, w_ih: int, w_hh: int,
-    ys: int, hs: int, candidates: int, within: int, d_outputs: int, d_h: int, carried: int, d_xs: int, d_hs: int,
-    d_b_ih: int, d_b_hh: int, d_x: int, zeros: int,
+    words: Any, pieces: int, first: int, step: int, x: Any, h_0: Any, W_ih: Any, W_hh: Any, within: Any, kept: Any,
+    hs: Any, d_outputs: Any, d_h: Any, d_shares: Any, d_x: Any, d_W_ih: Any, d_W_hh: Any, d_b_ih: Any, d_b_hh: Any,
+    zeros: Any,
 ) -> None:  # fmt: skip
-    row, across = H * SIZE, 3 * H * SIZE
-    t += step * (T - 1)
-    for n in range(T):
-        at = t * B + start
-        h = h_0 + start * row if n == T - 1 else hs + (at - step * B) * row
-        for k in range(stop - start):
-            y, own = ys + (at + k) * across, (start + k) * row
-            d_s, d_r = d_xs + (at + k) * across, d_hs + (at + k) * across
-            if within and not flag(within + at + k):
-                copy((d_h + own,), (carried + own,), H)
-                for j in range(3):
-                    copy((zeros,), (d_s + j * row,), H)
-                    copy((zeros,), (d_r + j * row,), H)
-                continue
-            d_output = d_outputs + (at + k) * row if d_outputs else zeros
-            slopes(
-                (y, y + row, y + 2 * row, candidates + (at + k) * row, h + k * row, d_h + own, d_output),
-                (d_s, d_s + row, d_s + 2 * row, d_r, d_r + row, d_r + 2 * row, carried + own),
-                H,
-            )
-            accumulate((d_b_ih, d_s), (d_b_ih,), 3 * H)
-            accumulate((d_b_hh, d_r), (d_b_hh,), 3 * H)
-        multiply(d_hs + at * across, stop - start, 3 * H, w_hh, H, carried + start * row, H, d_h + start * row)
-        if d_x:
-            derivatives_of_input(n, T, t, step, B, start, stop, d_xs, 3 * H, w_ih, inputs, zeros, d_x)
-        t -= step
+    team, s = address(words), sizes_of(x, W_hh.shape[1], first, step, pieces)
+    a = space_for(team, s, GATES, GATES + 1, W_ih, W_hh, d_x.size > 0)
+    m = Backward(
+        address(h_0), address(within), aligned(address(kept)), address(hs), address(d_outputs), address(d_h),
+        address(d_shares), address(zeros),
+    )  # fmt: skip
+    g = Gradients(
+        address(x), address(hs), address(h_0), address(d_W_ih), address(d_W_hh), address(d_b_ih), address(d_b_hh),
+        address(d_x), address(zeros),
+    )  # fmt: skip
+    for n in range(stretches_in(s, a)):
+        low, count = stretch(n, s, a)
+        _run_back(team, pieces, (s, a, low, count, m))
+        finish_stretch(team, s, GATES, GATES, low, count, a, g)
+    release(a.base)
 
 
 def forward(
@@ -106,54 +208,43 @@ def forward(
 ) -> tuple[Array, tuple[Array], Kept]:
     """Return the outputs (T, B, H), the last state, and what `backward` needs."""
     W_ih, W_hh, b_ih, b_hh = weights
-    (T, B, inputs), H = x.shape, W_hh.shape[1]
-    x, h_0 = whole(x), whole(state[0])
-    ys, from_h = xp.empty((T, B, 3 * H), x.dtype), xp.empty((B, 3 * H), x.dtype)
-    hs, candidates = xp.empty((T, B, H), x.dtype), xp.empty((T, B, H), x.dtype)
-    biases = [xp.zeros(3 * H, x.dtype) if b is None else whole(b) for b in (b_ih, b_hh)]
-    has = steps_had(within)
-    w_ih, w_hh = panels_of_transposed(W_ih), panels_of_transposed(W_hh)
-    sizes = (T, times[0], times.step, B, inputs, H)
-    memory = [address(a) for a in (x, h_0, w_ih, w_hh, *biases, ys, hs, candidates, from_h, has)]
-
-    def work(n: int, start: int, stop: int) -> None:
-        _forward(start, stop, *sizes, *memory)
-
-    together(work, parts(B, 6.0 * T * B * H * (inputs + H)))
-    return masked(hs, within), (hs[times[-1]],), Kept(x, (h_0,), weights, times, within, (ys, hs, candidates))
+    (T, B, inputs), H, dtype = x.shape, W_hh.shape[1], x.dtype
+    x, h_0, W_ih, W_hh = map(whole, (x, *state, W_ih, W_hh))
+    biases = [xp.zeros(GATES * H, dtype) if b is None else whole(b) for b in (b_ih, b_hh)]
+    kept, hs, h_n = blocks_of(T * B, H, BLOCK, dtype), xp.empty((T, B, H), dtype), xp.empty((B, H), dtype)
+    words = team_for(6.0 * T * B * H * (inputs + H))
+    _forward(
+        words, pieces_of(B, words), times.start, times.step, x, h_0, W_ih, W_hh, *biases, steps_had(within), kept, hs,
+        h_n, blocks_of(B, 1, GATES, dtype),
+    )  # fmt: skip
+    return masked(hs, within), (h_n,), Kept(x, (h_0,), (W_ih, W_hh, b_ih, b_hh), times, within, (kept, hs))
 
 
 def backward(
     kept: Kept, d_outputs: Array | None, d_last: tuple[Array | None], needs_x: bool
 ) -> tuple[Array | None, tuple[Array], tuple[Any, ...]]:
     """Return the derivatives of the input, the state before, and the weights."""
-    x, (h_0,), (W_ih, W_hh, b_ih, b_hh), times, within, (ys, hs, candidates) = kept
-    (T, B, inputs), H = x.shape, W_hh.shape[1]
+    x, (h_0,), (W_ih, W_hh, b_ih, b_hh), times, within, (blocks, hs) = kept
+    (T, B, inputs), H, dtype = x.shape, W_hh.shape[1], x.dtype
     d_h = begin(d_last[0], h_0)
-    d_outputs = None if d_outputs is None else whole(d_outputs)
-    has = steps_had(within)
-    d_xs, d_hs, carried = xp.empty_like(ys), xp.empty_like(ys), xp.empty_like(d_h)
-    d_x, zeros = xp.empty_like(x) if needs_x else None, xp.zeros(max(H, inputs), x.dtype)
-    w_ih, w_hh = panels(W_ih) if needs_x else None, panels(W_hh)
-    bounds = parts(B, 6.0 * T * B * H * (inputs + H))
-    d_b = xp.zeros((len(bounds), 2, 3 * H), x.dtype)
-    sizes = (T, times[0], times.step, B, inputs, H)
-    memory = [address(a) for a in (h_0, w_ih, w_hh, ys, hs, candidates, has, d_outputs, d_h, carried, d_xs, d_hs)]
-
-    def work(n: int, start: int, stop: int) -> None:
-        _backward(start, stop, *sizes, *memory, address(d_b[n, 0]), address(d_b[n, 1]), address(d_x), address(zeros))
-
-    together(work, bounds)
-    d_W_hh = derivative_of_recurrence(d_hs, hs, h_0, times)
-    d_biases = [None if b is None else d_b[:, k].sum(axis=0) for k, b in enumerate((b_ih, b_hh))]
-    return d_x, (d_h,), (derivative_of_weight(d_xs, x), d_W_hh, *d_biases)
+    d_x = xp.empty_like(x) if needs_x else None
+    d_W_ih, d_W_hh = xp.zeros(W_ih.shape, dtype), xp.zeros(W_hh.shape, dtype)
+    d_b_ih, d_b_hh = xp.zeros(GATES * H, dtype), xp.zeros(GATES * H, dtype)
+    words = team_for(6.0 * T * B * H * (inputs + H))
+    _backward(
+        words, pieces_of(B, words), times.start, times.step, x, h_0, W_ih, W_hh, steps_had(within), blocks, hs,
+        whole_or_nothing(d_outputs, dtype), d_h, xp.empty((B, GATES * H), dtype), whole_or_nothing(d_x, dtype), d_W_ih,
+        d_W_hh, d_b_ih, d_b_hh, xp.zeros(max(H, inputs), dtype),
+    )  # fmt: skip
+    biases = None if b_ih is None else d_b_ih, None if b_hh is None else d_b_hh
+    return d_x, (d_h,), (d_W_ih, d_W_hh, *biases)
 
 
 def seen(kept: Kept) -> dict[str, Array]:
     """Return the gates and states of every step by their letters, (T, B, H) each."""
-    ys, hs, _ = kept.computed
-    H = hs.shape[2]
-    return {**{letter: ys[:, :, k * H : (k + 1) * H] for k, letter in enumerate("rzn")}, "h": hs}
+    blocks, hs = kept.computed
+    of = vectors_of(blocks, hs.shape, BLOCK)
+    return {**{letter: of(n) for n, letter in enumerate("rzn")}, "h": hs}
 
 
 GRU = Kernel("gru", forward, backward, seen)

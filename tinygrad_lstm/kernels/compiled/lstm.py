@@ -3,28 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...backend import Array, xp
 from ..shared import Kept, Kernel, Within, begin
-from .caching import compiled
+from .caching import compiled, piece
 from .gates import sigmoid, tanh
-from .lanes import SIZE, Lanes, elementwise, flag
-from .products import copy, multiply, panels, panels_of_transposed
+from .lanes import BYTES, Lanes, address, elementwise, flag, lanes_of, release, size_of
+from .products import copy, multiply, panel_product
 from .sequences import (
-    accumulate,
-    address,
-    derivative_of_recurrence,
-    derivative_of_weight,
-    derivatives_of_input,
-    input_shares,
+    Gradients,
+    Packed,
+    Sizes,
+    Space,
+    aligned,
+    blocks_in,
+    blocks_of,
+    finish_stretch,
+    input_shares_of,
     masked,
+    pack_weights,
+    sizes_of,
+    space_for,
     steps_had,
+    stretch,
+    stretches_in,
+    vectors_of,
     whole,
+    whole_or_nothing,
 )
-from .workers import parts, together
+from .team import bounds, shared
+from .workers import pieces_of, team_for
 
 __all__ = ["LSTM"]
+
+GATES = 4
+BLOCK = 6
+"""Vectors of a block: i, f, g, o, c and tanh(c)."""
+
+I, F, G, O, C, SHOWN = (n * BYTES for n in range(BLOCK))  # noqa: E741
+"""Where they stand in it."""
 
 
 def _gates(z_i: Lanes, z_f: Lanes, z_g: Lanes, z_o: Lanes, c: Lanes) -> tuple[Lanes, ...]:
@@ -40,79 +58,153 @@ def _slopes(
     d_h = d_h + d_output
     d_c = d_c + d_h * o * (1.0 - shown * shown)
     d_i, d_f, d_g = d_c * g * i * (1.0 - i), d_c * c * f * (1.0 - f), d_c * i * (1.0 - g * g)
-    return d_i, d_f, d_g, d_h * shown * o * (1.0 - o), d_c * f
+    d_z = d_i, d_f, d_g, d_h * shown * o * (1.0 - o)
+    return *d_z, *d_z, d_c * f
 
 
 gates, slopes = elementwise(_gates), elementwise(_slopes)
+input_shares, product = input_shares_of(GATES, BLOCK), panel_product(GATES)
+
+
+class Forward(NamedTuple):
+    """The addresses of a forward pass."""
+
+    x: int
+    h: int
+    c: int
+    within: int
+    kept: int
+    hs: int
+    h_n: int
+    c_n: int
+
+
+class Backward(NamedTuple):
+    """The addresses of a backward pass."""
+
+    c_0: int
+    within: int
+    kept: int
+    d_outputs: int
+    d_h: int
+    d_c: int
+    zeros: int
+
+
+@piece
+def _steps(n: int, s: Sizes, w: Packed, m: Forward) -> None:
+    """Take all steps with a part of the sequences."""
+    start, stop = bounds(n, s.pieces, s.B)
+    P, lanes, state, across = blocks_in(s), lanes_of(s.kind), s.H * size_of(s.kind), GATES * lanes_of(s.kind)
+    row, t = P * BLOCK * BYTES, s.first
+    h, c, c_row, c_block = m.h + start * state, m.c + start * state, state, BYTES
+    for taken in range(s.T):
+        at = t * s.B + start
+        input_shares(taken, t, start, stop, s, m.x, w.w_ih, w.b_ih, m.kept)
+        for p in range(P):
+            units = min(lanes, s.H - p * lanes)
+            z, before, h_t = m.kept + (at * P + p) * BLOCK * BYTES, c + p * c_block, m.hs + at * state + p * BYTES
+            product(s.kind, stop - start, h, state, s.H, w.w_hh + p * s.H * GATES * BYTES, z, row, z, row, across)
+            for k in range(stop - start):
+                gates(
+                    s.kind,
+                    (z + I, z + F, z + G, z + O, before),
+                    (z + I, z + F, z + G, z + O, z + C, z + SHOWN, h_t),
+                    units,
+                )
+                if m.within and not flag(m.within + at + k):
+                    copy(s.kind, (h + k * state + p * BYTES,), (h_t,), units)
+                    copy(s.kind, (before,), (z + C,), units)
+                z, before, h_t = z + row, before + c_row, h_t + state
+        h, c, c_row, c_block = m.hs + at * state, m.kept + at * row + C, row, BLOCK * BYTES
+        t += s.step
+    copy(s.kind, (h,), (m.h_n + start * state,), (stop - start) * s.H)
+    for k in range(stop - start):
+        for p in range(P):
+            last = m.c_n + (start + k) * state + p * BYTES
+            copy(s.kind, (c + k * row + p * BLOCK * BYTES,), (last,), min(lanes, s.H - p * lanes))
+
+
+@piece
+def _steps_back(n: int, s: Sizes, a: Space, low: int, count: int, m: Backward) -> None:
+    """Take the steps of a stretch back with a part of the sequences."""
+    start, stop = bounds(n, s.pieces, s.B)
+    P, lanes, state, t = blocks_in(s), lanes_of(s.kind), s.H * size_of(s.kind), low + count - 1 if s.step > 0 else low
+    row, gate = P * BLOCK * BYTES, P * a.rows * BYTES
+    for _ in range(count):
+        at, here = t * s.B + start, (t - low) * s.B + start
+        d = a.d + (t - low) * a.d_step + start * GATES * state
+        for p in range(P):
+            units, own = min(lanes, s.H - p * lanes), start * state + p * BYTES
+            y = m.kept + (at * P + p) * BLOCK * BYTES
+            d_z, column = d + p * BYTES, a.columns + (p * a.rows + here) * BYTES
+            is_first = t == s.first
+            c, c_row = (m.c_0 + own, state) if is_first else (y - s.step * s.B * row + C, row)
+            d_output = m.d_outputs + at * state + p * BYTES
+            for k in range(stop - start):
+                d_zs = d_z, d_z + state, d_z + 2 * state, d_z + 3 * state
+                columns = column, column + gate, column + 2 * gate, column + 3 * gate
+                if m.within and not flag(m.within + at + k):
+                    copy(s.kind, (m.d_h + own,), (a.past + own,), units)
+                    for j in range(GATES):
+                        copy(s.kind, (m.zeros,), (d_z + j * state,), units)
+                        copy(s.kind, (m.zeros,), (column + j * gate,), units)
+                else:
+                    if m.within:
+                        copy(s.kind, (m.zeros,), (a.past + own,), units)
+                    given = d_output if m.d_outputs else m.zeros
+                    slopes(
+                        s.kind,
+                        (y + I, y + F, y + G, y + O, c, y + SHOWN, m.d_h + own, given, m.d_c + own),
+                        (*d_zs, *columns, m.d_c + own),
+                        units,
+                    )
+                y, c, d_z, column = y + row, c + c_row, d_z + GATES * state, column + BYTES
+                own, d_output = own + state, d_output + state
+        past, past_row = (a.past + start * state, state) if m.within else (m.zeros, 0)
+        d_h = m.d_h + start * state
+        multiply(s.kind, stop - start, d, GATES * state, GATES * s.H, a.w_hh, s.H, past, past_row, d_h, state)
+        t -= s.step
+
+
+_run, _run_back = shared(_steps), shared(_steps_back)
 
 
 @compiled
 def _forward(
-    start: int, stop: int, T: int, t: int, step: int, B: int, inputs: int, H: int, x: int, h: int, c: int,
-    w_ih: int, w_hh: int, b: int, ys: int, hs: int, cs: int, shown: int, within: int,
+    words: Any, pieces: int, first: int, step: int, x: Any, h_0: Any, c_0: Any, W_ih: Any, W_hh: Any, b: Any,
+    within: Any, kept: Any, hs: Any, h_n: Any, c_n: Any,
 ) -> None:  # fmt: skip
-    row, across = H * SIZE, 4 * H * SIZE
-    h, c = h + start * row, c + start * row
-    for n in range(T):
-        input_shares(n, T, t, step, B, start, stop, x, inputs, w_ih, 4 * H, b, ys)
-        at = t * B + start
-        multiply(h, stop - start, H, w_hh, 4 * H, ys + at * across, 4 * H, ys + at * across)
-        for k in range(stop - start):
-            y, h_t, c_t = ys + (at + k) * across, hs + (at + k) * row, cs + (at + k) * row
-            gates(
-                (y, y + row, y + 2 * row, y + 3 * row, c + k * row),
-                (y, y + row, y + 2 * row, y + 3 * row, c_t, shown + (at + k) * row, h_t),
-                H,
-            )
-            if within and not flag(within + at + k):
-                copy((h + k * row,), (h_t,), H)
-                copy((c + k * row,), (c_t,), H)
-        h, c = hs + at * row, cs + at * row
-        t += step
+    team, s = address(words), sizes_of(x, W_hh.shape[1], first, step, pieces)
+    w = pack_weights(team, s, GATES, W_ih, W_hh, (b,))
+    m = Forward(
+        address(x), address(h_0), address(c_0), address(within), aligned(address(kept)), address(hs), address(h_n),
+        address(c_n),
+    )  # fmt: skip
+    _run(team, pieces, (s, w, m))
+    release(w.base)
 
 
 @compiled
 def _backward(
-    start: int, stop: int, T: int, t: int, step: int, B: int, inputs: int, H: int, c_0: int, w_ih: int, w_hh: int,
-    ys: int, cs: int, shown: int, within: int, d_outputs: int, d_h: int, d_c: int, past: int, d_zs: int, d_b: int,
-    d_x: int, zeros: int,
+    words: Any, pieces: int, first: int, step: int, x: Any, h_0: Any, c_0: Any, W_ih: Any, W_hh: Any, within: Any,
+    kept: Any, hs: Any, d_outputs: Any, d_h: Any, d_c: Any, d_x: Any, d_W_ih: Any, d_W_hh: Any, d_b: Any, zeros: Any,
 ) -> None:  # fmt: skip
-    row, across = H * SIZE, 4 * H * SIZE
-    t += step * (T - 1)
-    for n in range(T):
-        at = t * B + start
-        c = c_0 + start * row if n == T - 1 else cs + (at - step * B) * row
-        for k in range(stop - start):
-            y, d_z, own = ys + (at + k) * across, d_zs + (at + k) * across, (start + k) * row
-            if within and not flag(within + at + k):
-                copy((d_h + own,), (past + own,), H)
-                for j in range(4):
-                    copy((zeros,), (d_z + j * row,), H)
-                continue
-            if within:
-                copy((zeros,), (past + own,), H)
-            d_output = d_outputs + (at + k) * row if d_outputs else zeros
-            slopes(
-                (
-                    y,
-                    y + row,
-                    y + 2 * row,
-                    y + 3 * row,
-                    c + k * row,
-                    shown + (at + k) * row,
-                    d_h + own,
-                    d_output,
-                    d_c + own,
-                ),
-                (d_z, d_z + row, d_z + 2 * row, d_z + 3 * row, d_c + own),
-                H,
-            )
-            accumulate((d_b, d_z), (d_b,), 4 * H)
-        first, first_row = (past + start * row, H) if within else (zeros, 0)
-        multiply(d_zs + at * across, stop - start, 4 * H, w_hh, H, first, first_row, d_h + start * row)
-        if d_x:
-            derivatives_of_input(n, T, t, step, B, start, stop, d_zs, 4 * H, w_ih, inputs, zeros, d_x)
-        t -= step
+    team, s = address(words), sizes_of(x, W_hh.shape[1], first, step, pieces)
+    a = space_for(team, s, GATES, GATES, W_ih, W_hh, d_x.size > 0)
+    m = Backward(
+        address(c_0), address(within), aligned(address(kept)), address(d_outputs), address(d_h), address(d_c),
+        address(zeros),
+    )  # fmt: skip
+    g = Gradients(
+        address(x), address(hs), address(h_0), address(d_W_ih), address(d_W_hh), address(d_b), 0, address(d_x),
+        address(zeros),
+    )  # fmt: skip
+    for n in range(stretches_in(s, a)):
+        low, count = stretch(n, s, a)
+        _run_back(team, pieces, (s, a, low, count, m))
+        finish_stretch(team, s, GATES, GATES - 1, low, count, a, g)
+    release(a.base)
 
 
 def forward(
@@ -120,55 +212,42 @@ def forward(
 ) -> tuple[Array, tuple[Array, Array], Kept]:
     """Return the outputs (T, B, H), the last state, and what `backward` needs."""
     W_ih, W_hh, b, _ = weights
-    (T, B, inputs), H = x.shape, W_hh.shape[1]
-    x, h_0, c_0 = whole(x), *(whole(part) for part in state)
-    ys = xp.empty((T, B, 4 * H), x.dtype)
-    hs, cs, shown = (xp.empty((T, B, H), x.dtype) for _ in range(3))
-    bias = xp.zeros(4 * H, x.dtype) if b is None else whole(b)
-    has = steps_had(within)
-    w_ih, w_hh = panels_of_transposed(W_ih), panels_of_transposed(W_hh)
-    sizes = (T, times[0], times.step, B, inputs, H)
-    memory = [address(a) for a in (x, h_0, c_0, w_ih, w_hh, bias, ys, hs, cs, shown, has)]
-
-    def work(n: int, start: int, stop: int) -> None:
-        _forward(start, stop, *sizes, *memory)
-
-    together(work, parts(B, 8.0 * T * B * H * (inputs + H)))
-    kept = Kept(x, (h_0, c_0), weights, times, within, (ys, hs, cs, shown))
-    return masked(hs, within), (hs[times[-1]], cs[times[-1]]), kept
+    (T, B, inputs), H, dtype = x.shape, W_hh.shape[1], x.dtype
+    x, h_0, c_0, W_ih, W_hh = map(whole, (x, *state, W_ih, W_hh))
+    kept, hs = blocks_of(T * B, H, BLOCK, dtype), xp.empty((T, B, H), dtype)
+    h_n, c_n = xp.empty((B, H), dtype), xp.empty((B, H), dtype)
+    words = team_for(8.0 * T * B * H * (inputs + H))
+    bias = xp.zeros(4 * H, dtype) if b is None else whole(b)
+    _forward(
+        words, pieces_of(B, words), times.start, times.step, x, h_0, c_0, W_ih, W_hh, bias, steps_had(within), kept,
+        hs, h_n, c_n,
+    )  # fmt: skip
+    return masked(hs, within), (h_n, c_n), Kept(x, (h_0, c_0), (W_ih, W_hh, b), times, within, (kept, hs))
 
 
 def backward(
     kept: Kept, d_outputs: Array | None, d_last: tuple[Array | None, Array | None], needs_x: bool
 ) -> tuple[Array | None, tuple[Array, Array], tuple[Any, ...]]:
     """Return the derivatives of the input, the state before, and the weights."""
-    x, (h_0, c_0), (W_ih, W_hh, b, _), times, within, (ys, hs, cs, shown) = kept
-    (T, B, inputs), H = x.shape, W_hh.shape[1]
+    x, (h_0, c_0), (W_ih, W_hh, b), times, within, (blocks, hs) = kept
+    (T, B, inputs), H, dtype = x.shape, W_hh.shape[1], x.dtype
     d_h, d_c = begin(d_last[0], h_0), begin(d_last[1], c_0)
-    d_outputs = None if d_outputs is None else whole(d_outputs)
-    has = steps_had(within)
-    d_zs, past, zeros = xp.empty_like(ys), xp.empty_like(d_h), xp.zeros(max(H, inputs), x.dtype)
     d_x = xp.empty_like(x) if needs_x else None
-    w_ih, w_hh = panels(W_ih) if needs_x else None, panels(W_hh)
-    bounds = parts(B, 8.0 * T * B * H * (inputs + H))
-    d_b = xp.zeros((len(bounds), 4 * H), x.dtype)
-    sizes = (T, times[0], times.step, B, inputs, H)
-    memory = [address(a) for a in (c_0, w_ih, w_hh, ys, cs, shown, has, d_outputs, d_h, d_c, past, d_zs)]
-
-    def work(n: int, start: int, stop: int) -> None:
-        _backward(start, stop, *sizes, *memory, address(d_b[n]), address(d_x), address(zeros))
-
-    together(work, bounds)
-    d_W_hh = derivative_of_recurrence(d_zs, hs, h_0, times)
-    d_weights = derivative_of_weight(d_zs, x), d_W_hh, None if b is None else d_b.sum(axis=0), None
-    return d_x, (d_h, d_c), d_weights
+    d_W_ih, d_W_hh, d_b = (xp.zeros(shape, dtype) for shape in (W_ih.shape, W_hh.shape, 4 * H))
+    words = team_for(8.0 * T * B * H * (inputs + H))
+    _backward(
+        words, pieces_of(B, words), times.start, times.step, x, h_0, c_0, W_ih, W_hh, steps_had(within), blocks, hs,
+        whole_or_nothing(d_outputs, dtype), d_h, d_c, whole_or_nothing(d_x, dtype), d_W_ih, d_W_hh, d_b,
+        xp.zeros(max(H, inputs), dtype),
+    )  # fmt: skip
+    return d_x, (d_h, d_c), (d_W_ih, d_W_hh, None if b is None else d_b, None)
 
 
 def seen(kept: Kept) -> dict[str, Array]:
     """Return the gates and states of every step by their letters, (T, B, H) each."""
-    ys, hs, cs, _ = kept.computed
-    H = cs.shape[2]
-    return {**{letter: ys[:, :, k * H : (k + 1) * H] for k, letter in enumerate("ifgo")}, "c": cs, "h": hs}
+    blocks, hs = kept.computed
+    of = vectors_of(blocks, hs.shape, BLOCK)
+    return {**{letter: of(n) for n, letter in enumerate("ifgoc")}, "h": hs}
 
 
 LSTM = Kernel("lstm", forward, backward, seen)

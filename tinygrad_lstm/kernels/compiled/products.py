@@ -1,116 +1,159 @@
 """Matrix products on one thread, whose callers divide the work: any of them may run beside itself.
 
-Addresses and lengths are integers, rows stand in one piece unless a distance is given in numbers. Weights are packed
-once a sequence into panels of `WIDTH` columns, (panels, depth, WIDTH), the last filled up with zeros: read from one end
-to the other, which is what a memory does best.
+Addresses are integers, distances are in bytes. What is multiplied by is packed into panels, (panels, depth, vectors),
+each a few vectors wide: read from one end to the other, which is what a memory does best.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
-from ...backend import Array, xp
-from .caching import compiled
-from .lanes import LANES, SIZE, elementwise, transpose
-from .tile import ROWS, WIDTH, beside, stacked
+from numba import types
+from numba.core import cgutils
 
-__all__ = ["DEPTH", "copy", "multiply", "multiply_transposed", "panels", "panels_of_transposed", "workspace"]
+from .caching import piece
+from .lanes import BYTES, INT, elementwise, emitted, lanes_below, lanes_of, load, registers, size_of, store, transpose
+from .tile import rows_of, tile
 
-DEPTH = 256
-"""How deep the blocks are that `multiply_transposed` packs: such a panel fits the first cache."""
+__all__ = [
+    "WIDE",
+    "add_rows",
+    "add_transposed",
+    "copy",
+    "fill",
+    "multiply",
+    "pack_panel",
+    "pack_transposed",
+    "panel_product",
+    "panels_in",
+]
+
+WIDE = 2
+"""Vectors across a panel, unless said otherwise."""
+
+HALF = 8
+"""Rows of the tiles that `add_transposed` makes, which has a vector's length of them or fewer."""
 
 copy = elementwise(lambda x: (x,))
+_wide, _stacked = tile(WIDE), tile(WIDE, is_stacked=True)
 
 
-def panels(w: Array) -> Array:
-    """Return the panels of a matrix, (depth, columns)."""
-    w, made = xp.ascontiguousarray(w), _empty_panels(*w.shape)
-    _pack(w.ctypes.data, *w.shape, made)
-    return made
+@emitted
+def fill(context: Any, kind: Any, source: Any, target: Any, columns: Any) -> Any:
+    """Write a row of a panel, `WIDE` vectors, zeros behind so many columns."""
+    form = registers(kind)
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        _, source, target, columns = arguments
+        for v in range(WIDE):
+            mask = lanes_below(builder, form.lanes, columns, v * form.lanes)
+            vector = load(builder, form, builder.add(source, INT(v * BYTES)), mask)
+            store(builder, form, vector, builder.add(target, INT(v * BYTES)))
+        return context.get_dummy_value()
+
+    return types.void(kind, types.intp, types.intp, types.intp), emit
 
 
-def panels_of_transposed(w: Array) -> Array:
-    """Return the panels of a matrix's transpose, from (columns, depth)."""
-    made = _empty_panels(*w.shape[::-1])
-    _pack_transposed(xp.ascontiguousarray(w), made)
-    return made
+@piece
+def panels_in(kind: Any, columns: int) -> int:
+    """Return how many panels there are to so many columns."""
+    return (columns + WIDE * lanes_of(kind) - 1) // (WIDE * lanes_of(kind))
 
 
-def _empty_panels(depth: int, columns: int) -> Array:
-    return xp.zeros((-(-columns // WIDTH), depth, WIDTH), "float32")
+@piece
+def pack_panel(n: int, kind: Any, w: int, row: int, depth: int, columns: int, made: int) -> None:
+    """Write the n-th panel of a matrix, (depth, columns)."""
+    source, target = w + n * WIDE * BYTES, made + n * depth * WIDE * BYTES
+    for _ in range(depth):
+        fill(kind, source, target, columns - n * WIDE * lanes_of(kind))
+        source += row
+        target += WIDE * BYTES
 
 
-@compiled
-def _pack(w: int, depth: int, columns: int, made: Any) -> None:
-    pack(w, columns, depth, columns, made.ctypes.data)
-
-
-@compiled
-def _pack_transposed(w: Any, made: Any) -> None:
-    columns, depth = w.shape
-    source, target, row = w.ctypes.data, made.ctypes.data, depth * SIZE
-    for n in range(0, columns, LANES):
-        for k in range(0, depth, LANES):
+@piece
+def pack_transposed(n: int, kind: Any, w: int, depth: int, gates: int, H: int, made: int) -> None:
+    """Write the n-th panel of a matrix's transpose, from (gates H, depth): a vector of units, of each gate one."""
+    unit, row = n * lanes_of(kind), depth * size_of(kind)
+    target = made + n * depth * gates * BYTES
+    for g in range(gates):
+        source = w + (g * H + unit) * row
+        for k in range(0, depth, lanes_of(kind)):
             transpose(
-                source + n * row + k * SIZE, row, columns - n,
-                target + ((n // WIDTH * depth + k) * WIDTH + n % WIDTH) * SIZE, WIDTH * SIZE, depth - k,
+                kind, source + k * size_of(kind), row, H - unit,
+                target + (k * gates + g) * BYTES, gates * BYTES, depth - k,
             )  # fmt: skip
 
 
-@compiled
-def pack(w: int, row: int, depth: int, columns: int, made: int) -> None:
-    """Write panels, all but the zeros that fill up the last."""
-    for k in range(depth):
-        for start in range(0, columns, WIDTH):
-            target = made + (start * depth + k * WIDTH) * SIZE
-            copy((w + (k * row + start) * SIZE,), (target,), min(WIDTH, columns - start))
+@cache
+def panel_product(vectors: int) -> Any:
+    """Return a function that writes ``first + a @ w`` to ``c``, ``w`` being one panel and so many vectors wide.
 
-
-@compiled
-def multiply(a: int, rows: int, depth: int, w: int, columns: int, first: int, first_row: int, c: int) -> None:
-    """Write ``first + a @ w`` to ``c``, ``w`` being panels.
-
-    ``first`` may be ``c``; at a distance of 0 it is one row for all.
+    ``first`` may be ``c``; at a distance of 0 it is one row for all. Of the last two only ``columns`` are touched.
     """
-    tiles = (rows + ROWS - 1) // ROWS
-    for start in range(0, columns, WIDTH):
-        wide = min(WIDTH, columns - start)
-        row = 0
-        for tile in range(tiles):
-            some = (rows - row) // (tiles - tile)
-            beside(
-                some, a + row * depth * SIZE, depth * SIZE, w + start * depth * SIZE,
-                first + (row * first_row + start) * SIZE, first_row * SIZE,
-                c + (row * columns + start) * SIZE, columns * SIZE, depth, wide,
-            )  # fmt: skip
-            row += some
+    run, most = tile(vectors), rows_of(vectors)
+
+    @piece
+    def product(
+        kind: Any, rows: int, a: int, a_row: int, depth: int, w: int, first: int, first_row: int, c: int, c_row: int,
+        columns: int,
+    ) -> None:  # fmt: skip
+        tiles = (rows + most - 1) // most
+        for left in range(tiles, 0, -1):
+            some = rows // left
+            run(kind, some, (a, a_row, w, first, first_row, c, c_row, depth, columns))
+            a, first, c = a + some * a_row, first + some * first_row, c + some * c_row
+            rows -= some
+
+    return product
 
 
-def workspace(columns: int) -> Array:
-    """Return the memory that `multiply_transposed` needs."""
-    return xp.zeros(DEPTH * (-(-columns // WIDTH) * WIDTH + ROWS), "float32")
+_product = panel_product(WIDE)
 
 
-@compiled
-def multiply_transposed(
-    d: int, d_row: int, begin: int, end: int, x: int, columns: int, depth: int, c: int, space: int
+@piece
+def multiply(
+    kind: Any, rows: int, a: int, a_row: int, depth: int, w: int, columns: int, first: int, first_row: int, c: int,
+    c_row: int,
+) -> None:  # fmt: skip
+    """Write ``first + a @ w`` to ``c``, ``w`` being panels."""
+    for n in range(panels_in(kind, columns)):
+        left, panel = n * WIDE * BYTES, w + n * depth * WIDE * BYTES
+        here = columns - n * WIDE * lanes_of(kind)
+        _product(kind, rows, a, a_row, depth, panel, first + left, first_row, c + left, c_row, here)
+
+
+@piece
+def add_transposed(
+    kind: Any, rows: int, d: int, depth: int, w: int, w_panel: int, columns: int, c: int, c_row: int
 ) -> None:
-    """Add ``d.T @ x`` to ``c``, to its rows from ``begin`` to ``end``.
+    """Add ``d.T @ w`` to ``c``, ``d`` being (depth, vector), of which there are so many rows, and ``w`` panels.
 
-    ``d`` is (depth, d_row) and ``x`` (depth, columns).
+    ``w_panel`` is the distance between panels.
     """
-    across = (columns + WIDTH - 1) // WIDTH
-    few = space + across * DEPTH * WIDTH * SIZE
-    for start in range(0, depth, DEPTH):
-        deep = min(DEPTH, depth - start)
-        pack(x + start * columns * SIZE, columns, deep, columns, space)
-        for row in range(begin, end, ROWS):
-            some = min(ROWS, end - row)
-            for k in range(deep):
-                copy((d + ((start + k) * d_row + row) * SIZE,), (few + k * some * SIZE,), some)
-            for n in range(across):
-                left = n * WIDTH
-                stacked(
-                    some, few, space + left * deep * SIZE, c + (row * columns + left) * SIZE, columns * SIZE,
-                    deep, min(WIDTH, columns - left),
-                )  # fmt: skip
+    for n in range(panels_in(kind, columns)):
+        here = columns - n * WIDE * lanes_of(kind)
+        for row in range(0, rows, HALF):
+            place = c + row * c_row + n * WIDE * BYTES
+            _stacked(
+                kind, min(HALF, rows - row),
+                (d + row * size_of(kind), BYTES, w + n * w_panel, place, c_row, place, c_row, depth, here),
+            )  # fmt: skip
+
+
+@emitted
+def add_rows(context: Any, kind: Any, d: Any, depth: Any, c: Any, columns: Any) -> Any:
+    """Add the sum over (depth, vector) to ``c``, of which only so many columns are touched."""
+    form = registers(kind)
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        _, d, depth, c, columns = arguments
+        mask = lanes_below(builder, form.lanes, columns)
+        total = cgutils.alloca_once_value(builder, load(builder, form, c, mask))
+        with cgutils.for_range(builder, depth) as loop:
+            vector = load(builder, form, builder.add(d, builder.mul(loop.index, INT(BYTES))))
+            builder.store(builder.fadd(builder.load(total), vector), total)
+        store(builder, form, builder.load(total), c, mask)
+        return context.get_dummy_value()
+
+    return types.void(kind, *(types.intp,) * 4), emit

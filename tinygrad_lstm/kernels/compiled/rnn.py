@@ -4,26 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...backend import Array, xp
 from ..shared import Kept, Kernel, Within, begin
-from .caching import compiled
+from .caching import compiled, piece
 from .gates import tanh
-from .lanes import SIZE, Lanes, elementwise, flag
-from .products import copy, multiply, panels, panels_of_transposed
+from .lanes import BYTES, Lanes, address, elementwise, flag, lanes_of, release, size_of
+from .products import copy, multiply, panel_product
 from .sequences import (
-    accumulate,
-    address,
-    derivative_of_recurrence,
-    derivative_of_weight,
-    derivatives_of_input,
-    input_shares,
+    Gradients,
+    Packed,
+    Sizes,
+    Space,
+    aligned,
+    blocks_in,
+    blocks_of,
+    finish_stretch,
+    input_shares_of,
     masked,
+    pack_weights,
+    sizes_of,
+    space_for,
     steps_had,
+    stretch,
+    stretches_in,
     whole,
+    whole_or_nothing,
 )
-from .workers import parts, together
+from .team import bounds, shared
+from .workers import pieces_of, team_for
 
 __all__ = ["RNN"]
 
@@ -32,67 +42,132 @@ activate_relu = elementwise(lambda z: (z.at_least(0.0),))
 
 
 def _slope_of_tanh(h: Lanes, d_h: Lanes, d_output: Lanes) -> tuple[Lanes, ...]:
-    return ((d_h + d_output) * (1.0 - h * h),)
+    d_z = (d_h + d_output) * (1.0 - h * h)
+    return d_z, d_z
 
 
 def _slope_of_relu(h: Lanes, d_h: Lanes, d_output: Lanes) -> tuple[Lanes, ...]:
-    return (h.where_above(0.0, d_h + d_output, 0.0),)
+    d_z = h.where_above(0.0, d_h + d_output, 0.0)
+    return d_z, d_z
 
 
 slope_of_tanh, slope_of_relu = elementwise(_slope_of_tanh), elementwise(_slope_of_relu)
+input_shares, product = input_shares_of(1, 1), panel_product(1)
+
+
+class Forward(NamedTuple):
+    """The addresses of a forward pass; ``z`` are the preactivations, a block each."""
+
+    is_tanh: bool
+    x: int
+    h: int
+    within: int
+    z: int
+    hs: int
+    h_n: int
+
+
+class Backward(NamedTuple):
+    """The addresses of a backward pass."""
+
+    is_tanh: bool
+    within: int
+    hs: int
+    d_outputs: int
+    d_h: int
+    zeros: int
+
+
+@piece
+def _steps(n: int, s: Sizes, w: Packed, m: Forward) -> None:
+    """Take all steps with a part of the sequences."""
+    start, stop = bounds(n, s.pieces, s.B)
+    P, lanes, state = blocks_in(s), lanes_of(s.kind), s.H * size_of(s.kind)
+    row, t, h = P * BYTES, s.first, m.h + start * state
+    for taken in range(s.T):
+        at = t * s.B + start
+        input_shares(taken, t, start, stop, s, m.x, w.w_ih, w.b_ih, m.z)
+        for p in range(P):
+            units, z = min(lanes, s.H - p * lanes), m.z + (at * P + p) * BYTES
+            before, h_t = h + p * BYTES, m.hs + at * state + p * BYTES
+            product(s.kind, stop - start, h, state, s.H, w.w_hh + p * s.H * BYTES, z, row, z, row, lanes)
+            for k in range(stop - start):
+                if m.within and not flag(m.within + at + k):
+                    copy(s.kind, (before,), (h_t,), units)
+                elif m.is_tanh:
+                    activate_tanh(s.kind, (z,), (h_t,), units)
+                else:
+                    activate_relu(s.kind, (z,), (h_t,), units)
+                z, before, h_t = z + row, before + state, h_t + state
+        h = m.hs + at * state
+        t += s.step
+    copy(s.kind, (h,), (m.h_n + start * state,), (stop - start) * s.H)
+
+
+@piece
+def _steps_back(n: int, s: Sizes, a: Space, low: int, count: int, m: Backward) -> None:
+    """Take the steps of a stretch back with a part of the sequences."""
+    start, stop = bounds(n, s.pieces, s.B)
+    P, lanes, state, t = blocks_in(s), lanes_of(s.kind), s.H * size_of(s.kind), low + count - 1 if s.step > 0 else low
+    for _ in range(count):
+        at, here, d = t * s.B + start, (t - low) * s.B + start, a.d + (t - low) * a.d_step + start * state
+        for p in range(P):
+            units, h, own = min(lanes, s.H - p * lanes), m.hs + at * state + p * BYTES, start * state + p * BYTES
+            d_z, column = d + p * BYTES, a.columns + (p * a.rows + here) * BYTES
+            d_output = m.d_outputs + at * state + p * BYTES
+            for k in range(stop - start):
+                given = h, m.d_h + own, d_output if m.d_outputs else m.zeros
+                if m.within and not flag(m.within + at + k):
+                    copy(s.kind, (m.d_h + own,), (a.past + own,), units)
+                    copy(s.kind, (m.zeros,), (d_z,), units)
+                    copy(s.kind, (m.zeros,), (column,), units)
+                else:
+                    if m.within:
+                        copy(s.kind, (m.zeros,), (a.past + own,), units)
+                    if m.is_tanh:
+                        slope_of_tanh(s.kind, given, (d_z, column), units)
+                    else:
+                        slope_of_relu(s.kind, given, (d_z, column), units)
+                h, d_z, column = h + state, d_z + state, column + BYTES
+                own, d_output = own + state, d_output + state
+        past, past_row = (a.past + start * state, state) if m.within else (m.zeros, 0)
+        multiply(s.kind, stop - start, d, state, s.H, a.w_hh, s.H, past, past_row, m.d_h + start * state, state)
+        t -= s.step
+
+
+_run, _run_back = shared(_steps), shared(_steps_back)
 
 
 @compiled
 def _forward(
-    is_tanh: int, start: int, stop: int, T: int, t: int, step: int, B: int, inputs: int, H: int, x: int, h: int,
-    w_ih: int, w_hh: int, b: int, hs: int, within: int,
+    is_tanh: bool, words: Any, pieces: int, first: int, step: int, x: Any, h_0: Any, W_ih: Any, W_hh: Any, b: Any,
+    within: Any, zs: Any, hs: Any, h_n: Any,
 ) -> None:  # fmt: skip
-    row = H * SIZE
-    h += start * row
-    for n in range(T):
-        input_shares(n, T, t, step, B, start, stop, x, inputs, w_ih, H, b, hs)
-        at = t * B + start
-        multiply(h, stop - start, H, w_hh, H, hs + at * row, H, hs + at * row)
-        for k in range(stop - start):
-            h_t = hs + (at + k) * row
-            if within and not flag(within + at + k):
-                copy((h + k * row,), (h_t,), H)
-            elif is_tanh:
-                activate_tanh((h_t,), (h_t,), H)
-            else:
-                activate_relu((h_t,), (h_t,), H)
-        h = hs + at * row
-        t += step
+    team, s = address(words), sizes_of(x, W_hh.shape[1], first, step, pieces)
+    w = pack_weights(team, s, 1, W_ih, W_hh, (b,))
+    z = aligned(address(zs))
+    m = Forward(is_tanh, address(x), address(h_0), address(within), z, address(hs), address(h_n))
+    _run(team, pieces, (s, w, m))
+    release(w.base)
 
 
 @compiled
 def _backward(
-    is_tanh: int, start: int, stop: int, T: int, t: int, step: int, B: int, inputs: int, H: int, w_ih: int, w_hh: int,
-    hs: int, within: int, d_outputs: int, d_h: int, past: int, d_zs: int, d_b: int, d_x: int, zeros: int,
+    is_tanh: bool, words: Any, pieces: int, first: int, step: int, x: Any, h_0: Any, W_ih: Any, W_hh: Any, within: Any,
+    hs: Any, d_outputs: Any, d_h: Any, d_x: Any, d_W_ih: Any, d_W_hh: Any, d_b: Any, zeros: Any,
 ) -> None:  # fmt: skip
-    row = H * SIZE
-    t += step * (T - 1)
-    for n in range(T):
-        at = t * B + start
-        for k in range(stop - start):
-            d_z, own = d_zs + (at + k) * row, (start + k) * row
-            if within and not flag(within + at + k):
-                copy((d_h + own,), (past + own,), H)
-                copy((zeros,), (d_z,), H)
-                continue
-            if within:
-                copy((zeros,), (past + own,), H)
-            given = (hs + (at + k) * row, d_h + own, d_outputs + (at + k) * row if d_outputs else zeros)
-            if is_tanh:
-                slope_of_tanh(given, (d_z,), H)
-            else:
-                slope_of_relu(given, (d_z,), H)
-            accumulate((d_b, d_z), (d_b,), H)
-        first, first_row = (past + start * row, H) if within else (zeros, 0)
-        multiply(d_zs + at * row, stop - start, H, w_hh, H, first, first_row, d_h + start * row)
-        if d_x:
-            derivatives_of_input(n, T, t, step, B, start, stop, d_zs, H, w_ih, inputs, zeros, d_x)
-        t -= step
+    team, s = address(words), sizes_of(x, W_hh.shape[1], first, step, pieces)
+    a = space_for(team, s, 1, 1, W_ih, W_hh, d_x.size > 0)
+    m = Backward(is_tanh, address(within), address(hs), address(d_outputs), address(d_h), address(zeros))
+    g = Gradients(
+        address(x), address(hs), address(h_0), address(d_W_ih), address(d_W_hh), address(d_b), 0, address(d_x),
+        address(zeros),
+    )  # fmt: skip
+    for n in range(stretches_in(s, a)):
+        low, count = stretch(n, s, a)
+        _run_back(team, pieces, (s, a, low, count, m))
+        finish_stretch(team, s, 1, 0, low, count, a, g)
+    release(a.base)
 
 
 def forward(
@@ -100,20 +175,16 @@ def forward(
 ) -> tuple[Array, tuple[Array], Kept]:
     """Return the outputs (T, B, H), the last state, and what `backward` needs."""
     W_ih, W_hh, b = weights
-    (T, B, inputs), H = x.shape, W_hh.shape[1]
-    x, h_0 = whole(x), whole(state[0])
-    hs = xp.empty((T, B, H), x.dtype)
-    bias = xp.zeros(H, x.dtype) if b is None else whole(b)
-    has = steps_had(within)
-    w_ih, w_hh = panels_of_transposed(W_ih), panels_of_transposed(W_hh)
-    sizes = (T, times[0], times.step, B, inputs, H)
-    memory = [address(a) for a in (x, h_0, w_ih, w_hh, bias, hs, has)]
-
-    def work(n: int, start: int, stop: int) -> None:
-        _forward(int(is_tanh), start, stop, *sizes, *memory)
-
-    together(work, parts(B, 2.0 * T * B * H * (inputs + H)))
-    return masked(hs, within), (hs[times[-1]],), Kept(x, (h_0,), weights, times, within, (hs,))
+    (T, B, inputs), H, dtype = x.shape, W_hh.shape[1], x.dtype
+    x, h_0, W_ih, W_hh = map(whole, (x, *state, W_ih, W_hh))
+    bias = xp.zeros(H, dtype) if b is None else whole(b)
+    hs, h_n = xp.empty((T, B, H), dtype), xp.empty((B, H), dtype)
+    words = team_for(2.0 * T * B * H * (inputs + H))
+    _forward(
+        is_tanh, words, pieces_of(B, words), times.start, times.step, x, h_0, W_ih, W_hh, bias, steps_had(within),
+        blocks_of(T * B, H, 1, dtype), hs, h_n,
+    )  # fmt: skip
+    return masked(hs, within), (h_n,), Kept(x, (h_0,), (W_ih, W_hh, b), times, within, (hs,))
 
 
 def backward(
@@ -121,24 +192,17 @@ def backward(
 ) -> tuple[Array | None, tuple[Array], tuple[Any, ...]]:
     """Return the derivatives of the input, the state before, and the weights."""
     x, (h_0,), (W_ih, W_hh, b), times, within, (hs,) = kept
-    (T, B, inputs), H = x.shape, W_hh.shape[1]
+    (T, B, inputs), H, dtype = x.shape, W_hh.shape[1], x.dtype
     d_h = begin(d_last[0], h_0)
-    d_outputs = None if d_outputs is None else whole(d_outputs)
-    has = steps_had(within)
-    d_zs, past, zeros = xp.empty_like(hs), xp.empty_like(d_h), xp.zeros(max(H, inputs), x.dtype)
     d_x = xp.empty_like(x) if needs_x else None
-    w_ih, w_hh = panels(W_ih) if needs_x else None, panels(W_hh)
-    bounds = parts(B, 2.0 * T * B * H * (inputs + H))
-    d_b = xp.zeros((len(bounds), H), x.dtype)
-    sizes = (T, times[0], times.step, B, inputs, H)
-    memory = [address(a) for a in (w_ih, w_hh, hs, has, d_outputs, d_h, past, d_zs)]
-
-    def work(n: int, start: int, stop: int) -> None:
-        _backward(int(is_tanh), start, stop, *sizes, *memory, address(d_b[n]), address(d_x), address(zeros))
-
-    together(work, bounds)
-    d_W_hh = derivative_of_recurrence(d_zs, hs, h_0, times)
-    return d_x, (d_h,), (derivative_of_weight(d_zs, x), d_W_hh, None if b is None else d_b.sum(axis=0))
+    d_W_ih, d_W_hh, d_b = (xp.zeros(shape, dtype) for shape in (W_ih.shape, W_hh.shape, H))
+    words = team_for(2.0 * T * B * H * (inputs + H))
+    _backward(
+        is_tanh, words, pieces_of(B, words), times.start, times.step, x, h_0, W_ih, W_hh, steps_had(within), hs,
+        whole_or_nothing(d_outputs, dtype), d_h, whole_or_nothing(d_x, dtype), d_W_ih, d_W_hh, d_b,
+        xp.zeros(max(H, inputs), dtype),
+    )  # fmt: skip
+    return d_x, (d_h,), (d_W_ih, d_W_hh, None if b is None else d_b)
 
 
 def seen(kept: Kept) -> dict[str, Array]:

@@ -1,24 +1,32 @@
-"""Work in parts, on as many threads as there are cores.
+"""The threads that help: how many, when they are woken, and on which cores.
 
-The threads are Python's: compiled functions leave its lock, and between two pieces of work the threads sleep. They do
-not spin, as OpenBLAS's and OpenMP's do, and so take no core from those.
+They are Python's, and spend their time in `team.serve`, without Python's lock. They look for work for a moment after
+the last, and then sleep: unlike OpenBLAS's and OpenMP's they take a core from nobody for long.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import ctypes
-import itertools
 import os
 import threading
-from collections import deque
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+import time
+from queue import SimpleQueue
 
-__all__ = ["parts", "together"]
+from ...backend import Array, xp
+from .team import LISTENS, WORDS, serve
 
-LITTLE = 30_000_000
-"""Operations that one thread does sooner than a second one wakes up."""
+__all__ = ["pieces_of", "team_for"]
+
+LITTLE = 4_000_000
+"""Operations that one thread does sooner than others could be asked to help."""
+
+LARGE = 16
+"""Sequences that a part should have, so that a weight serves many of them when it has come from memory."""
+
+PATIENCE = 10_000
+"""Pauses for which a thread looks for work, some tenths of a millisecond."""
 
 
 def _cores() -> int:
@@ -29,76 +37,90 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-LARGE = 16
-"""Rows that a part should have, so that a weight serves many of them when it has come from memory."""
-
 CORES = _cores()
+NOBODY: Array = xp.zeros(0, "int64")
 _cpu = getattr(ctypes.CDLL(None), "sched_getcpu", None) if hasattr(os, "sched_setaffinity") else None
-_pool: ThreadPoolExecutor | None = None
-_helpers: list[int] = []
-_avoided = (-1, 0)
-"""The core that the helpers keep away from, and how many they were when they were told."""
+_starting = threading.Lock()
 
 
-def parts(count: int, operations: float, multiple: int = 1) -> list[tuple[int, int]]:
-    """Return the bounds of the parts into which so many rows are divided, if so many operations are worth it.
+class _Team:
+    """Threads that sleep until somebody wakes them."""
+
+    def __init__(self, helpers: int) -> None:
+        self.words: Array = xp.zeros(WORDS, "int64")
+        self.helpers = helpers
+        self.calls: SimpleQueue[None] = SimpleQueue()
+        self.ids: list[int] = []
+        self.avoided = (-1, 0)
+        for n in range(helpers):
+            threading.Thread(target=self._help, name=f"tinygrad_lstm_{n}", daemon=True).start()
+
+    def _help(self) -> None:
+        self.ids.append(threading.get_native_id())
+        while True:
+            self.calls.get()
+            serve(self.words, PATIENCE)
+
+    def wake(self) -> None:
+        """Wake the threads that sleep; they come when they can."""
+        for _ in range(self.helpers - int(self.words[LISTENS]) - self.calls.qsize()):
+            self._keep_away()
+            self.calls.put(None)
+
+    def _keep_away(self) -> None:
+        """Have Linux wake the helpers on other cores than this thread's.
+
+        It likes to wake a thread where the one that called it runs, to wait there for milliseconds, longer than many a
+        pass takes, while another core idles.
+        """
+        if _cpu is None or (_cpu(), len(self.ids)) == self.avoided:
+            return
+        here = _cpu()
+        others = os.sched_getaffinity(0) - {here}
+        with contextlib.suppress(OSError):  # the system may forbid it, and a thread may have ended
+            for helper in self.ids if others else ():
+                os.sched_setaffinity(helper, others)
+            self.avoided = here, len(self.ids)
+
+
+_team: _Team | None = None
+
+
+def team_for(operations: float) -> Array:
+    """Return who helps with so many operations, awake or about to be; an empty array for nobody."""
+    global _team
+    if operations < LITTLE or CORES == 1:
+        return NOBODY
+    if _team is None:
+        with _starting:
+            _team = _team or _Team(CORES - 1)
+    _team.wake()
+    return _team.words
+
+
+def pieces_of(B: int, words: Array) -> int:
+    """Return into how many parts the sequences are divided for a team.
 
     There are twice as many parts as threads if that leaves them large, so that a thread that comes late holds up nobody
-    for long. Bounds are multiples.
+    for long.
     """
-    if operations <= LITTLE:
-        return [(0, count)]
-    units = -(-count // multiple)
-    pieces = min(units, CORES if count < 2 * CORES * LARGE else 2 * CORES)
-    return list(itertools.pairwise(min(count, units * n // pieces * multiple) for n in range(pieces + 1)))
+    if not words.size:
+        return 1
+    return min(B, CORES if B < 2 * CORES * LARGE else 2 * CORES)
 
 
-def together(work: Callable[[int, int, int], None], bounds: list[tuple[int, int]]) -> None:
-    """Call ``work(n, start, stop)`` for every part, on as many threads as are free, and return when all are done."""
-    global _pool
-    left = deque(enumerate(bounds))
-
-    def help_out() -> None:
-        while True:
-            try:
-                n, (start, stop) = left.popleft()
-            except IndexError:
-                return
-            work(n, start, stop)
-
-    helpers = min(CORES, len(bounds)) - 1
-    if helpers and _pool is None:
-        _pool = ThreadPoolExecutor(CORES - 1, "tinygrad_lstm", lambda: _helpers.append(threading.get_native_id()))
-    if helpers:
-        _keep_away()
-    others = [_pool.submit(help_out) for _ in range(helpers)] if _pool else []
-    help_out()
-    for other in others:
-        if not other.cancel():  # one that has not begun would find nothing left
-            other.result()
+def _rest() -> None:
+    """Wait until no helper is in compiled code, which ends with the interpreter."""
+    while _team is not None and _team.words[LISTENS]:
+        time.sleep(1e-3)
 
 
-def _keep_away() -> None:
-    """Have Linux wake the helpers on other cores than this thread's.
-
-    It likes to wake a thread where the one that called it runs, to wait there for milliseconds, longer than many a pass
-    takes, while another core idles.
-    """
-    global _avoided
-    if _cpu is None or not _helpers or (_cpu(), len(_helpers)) == _avoided:
-        return
-    here = _cpu()
-    others = os.sched_getaffinity(0) - {here}
-    with contextlib.suppress(OSError):  # the system may forbid it, and a thread may have ended
-        for helper in _helpers if others else ():
-            os.sched_setaffinity(helper, others)
-        _avoided = here, len(_helpers)
+atexit.register(_rest)
 
 
 def _forget() -> None:
-    global _pool, _avoided
-    _pool, _avoided = None, (-1, 0)
-    _helpers.clear()
+    global _team, _starting
+    _team, _starting = None, threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):
