@@ -259,11 +259,12 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
 
 def report(right: dict[str, list[list[float]]], rules: list[Baselines], tellings: list[Telling]) -> None:
     """Print how often nets and rules are right, and what the output gates do."""
-    print("The verb's number is right, by the number of attractors (mean of the nets, and the worst of them)")
+    print("The verb's number is right, by the number of attractors (mean of the nets, the best and the worst)")
     print("                 " + "".join(f"{n:8}" for n in range(MOST + 1)))
     for name, nets in right.items():
-        for which, figures in (("mean", np.mean(nets, axis=0)), ("worst", np.min(nets, axis=0))):
-            print(f"{name:>8} {which:8}" + "".join(f"{figure:8.1%}" for figure in figures))
+        for which in (np.mean, np.max, np.min):
+            figures = which(nets, axis=0)
+            print(f"{name:>8} {which.__name__:8}" + "".join(f"{figure:8.1%}" for figure in figures))
     print("the nearest noun " + "".join(f"{rule.nearest:8.1%}" for rule in rules))
     print("the majority     " + "".join(f"{rule.majority:8.1%}" for rule in rules))
     print("The unit of each LSTM that goes with the number: its output gate before a verb and before a noun;")

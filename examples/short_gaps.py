@@ -33,7 +33,7 @@ TIMES = ["now", "today", "often", "still"]
 
 
 def sentences() -> list[list[str]]:
-    """Return every sentence: (the | all) [kind] thing are [time] in the place; one to three words stand between."""
+    """Return every sentence: (the | all) [kind] thing are [time] in the place; two or three words before "the"."""
     return [
         [first, *kind, thing, "are", *time, "in", "the", place]
         for place, things in THINGS.items()
