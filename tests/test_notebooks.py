@@ -83,7 +83,9 @@ def test_pictures_and_links_lead_somewhere_from_the_notebook(folder: Path) -> No
 
 
 @pytest.mark.parametrize("page", sorted(LESSONS.glob("*.md")), ids=lambda page: page.stem)
-def test_every_lesson_can_be_made_a_notebook(page: Path) -> None:
+def test_the_cells_of_a_lessons_notebook_are_its_programs(page: Path) -> None:
     text = page.read_text()
-    cells = notebooks.notebook(text).cells
-    assert sum(cell.cell_type == "code" for cell in cells) == len(re.findall("^```python$", text, re.MULTILINE))
+    made = notebooks.notebook(text)
+    nbformat.validate(made)
+    programs = re.findall(r"^```python\n(.*?)\n```$", text, re.MULTILINE | re.DOTALL)
+    assert [cell.source for cell in made.cells if cell.cell_type == "code"] == programs
