@@ -307,7 +307,7 @@ def plot_progress(results: dict[str, list[Result]], path: Path) -> None:
     axes.set(xlabel="updates", ylabel="words between, up to", yscale="log", title="How far each net got in training")
     axes.set_yticks([2, 5, 10, 20, 50, 100, 200], [2, 5, 10, 20, 50, 100, 200])
     axes.minorticks_off()
-    axes.legend(frameon=False, loc="lower right")
+    axes.legend(frameon=False, loc="upper left")
     save(figure, path)
 
 
@@ -335,7 +335,7 @@ def report(results: dict[str, list[Result]]) -> None:
     print(f"{'words between':>22}" + "".join(f"{gap:>9}" for gap in gaps))
     for kind, runs in results.items():
         print(f"{kind + ', told rightly':>22}" + "".join(f"{middle(runs, 'accuracy', gap):>9.0%}" for gap in gaps))
-    print(f"{'guessing':>22}" + f"{1 / len(COUNTRIES):>9.0%}" * len(gaps))
+    print(f"{'guessing':>22}" + f"{1 / len(COUNTRIES):>9.1%}" * len(gaps))
     for what in ("before", "after"):
         print(f"The part of the gradient that arrives, {what} training")
         for kind, runs in results.items():
