@@ -6,6 +6,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
@@ -21,6 +22,26 @@ settings.register_profile("default", max_examples=10, deadline=None, suppress_he
 settings.register_profile("ci", settings.get_profile("default"), derandomize=True, database=None)
 settings.register_profile("thorough", settings.get_profile("default"), max_examples=300)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "default"))
+
+
+TESTS = Path(__file__).parent
+
+ONCE = {
+    TESTS / name
+    for name in (
+        "examples", "test_architecture.py", "test_graph_highlight.py", "test_graph_lanes.py", "test_graph_levels.py",
+        "test_graph_output.py", "test_names.py", "test_notebooks.py", "test_reference.py",
+    )
+}  # fmt: skip
+"""What is the same wherever arrays live, and marked ``once``: pictures, of which `test_graph_values` tests that what they
+read comes from the device; programs made of public names alone; and what the documents and the rooms say."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what need not be run over the stand-in for CuPy as well."""
+    for item in items:
+        if not ONCE.isdisjoint((item.path, item.path.parent)):
+            item.add_marker(pytest.mark.once)
 
 
 @pytest.fixture(autouse=True)

@@ -168,6 +168,7 @@ def sums(**programs: Callable[[int], Step]) -> Benchmark:
     )
 
 
+@pytest.mark.once
 def test_programs_take_turns() -> None:
     benchmark = sums(first=right, second=right)
     results = turns.measured(benchmark, benchmark.programs, (5,), turns.QUICK)
@@ -175,6 +176,7 @@ def test_programs_take_turns() -> None:
     assert all(len(result.milliseconds) == 2 and min(result.milliseconds) > 0 for result in results)
 
 
+@pytest.mark.once
 def test_programs_that_disagree_are_not_timed() -> None:
     benchmark = sums(first=right, second=wrong)
     with pytest.raises(turns.Disagreement, match=r"^sum 5: total differs by 0\.5 between first and second;"):
@@ -194,6 +196,7 @@ def test_answers_that_are_missing_or_of_another_shape_or_no_number_disagree() ->
         assert words in str(caught.value)
 
 
+@pytest.mark.once
 def test_a_program_that_fails_is_named(capfd: pytest.CaptureFixture[str]) -> None:
     for make, words in (
         (failing, "ValueError: there is nothing to sum."),
@@ -267,6 +270,7 @@ def test_other_work_on_the_machine_is_told() -> None:
     assert "other work took up to 50% of the machine" in report.case(Run(benchmark, disturbed), disturbed)
 
 
+@pytest.mark.once
 def test_a_run_is_drawn(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     measured = [result("first", 2.0, 4.0, size=(5,)), result("second", 1.0, 2.0, size=(5,))]
@@ -299,6 +303,7 @@ def test_a_quick_run_from_end_to_end(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 
 @pytest.mark.peers
+@pytest.mark.once
 def test_the_peers_agree(capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("torch")
     assert main(["bench", "owncell", "--quick", "--peers", "torch"]) == 0
@@ -333,6 +338,7 @@ def bench_in(folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
 
 
+@pytest.mark.once
 def test_the_suite_runs_where_it_is_installed(installed: Path) -> None:
     finished = bench_in(installed)
     assert finished.returncode == 0, finished.stderr
@@ -349,6 +355,7 @@ def test_without_the_suite_the_command_says_where_to_get_it(
     assert told.count("\n") == 1
 
 
+@pytest.mark.once
 def test_an_installer_takes_the_suite_along(monkeypatch: pytest.MonkeyPatch) -> None:
     setuptools = pytest.importorskip("setuptools")
     told: dict[str, Any] = {}

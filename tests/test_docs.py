@@ -90,6 +90,7 @@ def every_command() -> list[str]:
     return sorted({command for page in PAGES for command in commands(page)})
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("command", every_command())
 def test_every_command_can_be_given(command: str) -> None:
     words = [word for word in shlex.split(command) if "=" not in word or word.startswith("-")]
@@ -120,12 +121,14 @@ def test_every_command_can_be_given(command: str) -> None:
         assert all(f"\n{extra} = " in project for some in extras for extra in some.split(","))
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("page", **BY_NAME)
 def test_programs_and_what_they_print_are_no_wider_than_the_site(page: Path) -> None:
     shown = "".join(blocks(page, "python") + blocks(page, "text"))
     assert [line for line in shown.splitlines() if len(line) > 88] == []
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("page", **BY_NAME)
 def test_links_to_files_lead_somewhere(page: Path) -> None:
     targets = [target for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()) if "://" not in target]

@@ -80,6 +80,7 @@ class InSinglePrecision:
         return drawn
 
 
+@pytest.mark.once
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.filterwarnings("ignore:.*:UserWarning")
 def test_rounding_stays_below_half_the_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,7 +168,7 @@ def changed(tmp_path: Path, line: str) -> Path:
     return tmp_path
 
 
-@pytest.mark.skipif(backend.name != "numpy", reason="the processes are the same whatever the backend of the tests is")
+@pytest.mark.once
 def test_the_stand_in_agrees_but_for_kernels_and_the_order_of_sums(tmp_path: Path) -> None:
     run = verify("--json", str(tmp_path / "found.json"))
     assert run.returncode == 0, run.stdout + run.stderr
@@ -181,6 +182,7 @@ def test_the_stand_in_agrees_but_for_kernels_and_the_order_of_sums(tmp_path: Pat
     assert differ <= in_one_piece | in_another_order  # where gradients of one place are added up
 
 
+@pytest.mark.once
 def test_double_precision_and_a_pattern() -> None:
     run = verify("--dtype", "float64", "--only", "softmax")
     assert run.returncode == 0, run.stdout + run.stderr
@@ -189,6 +191,7 @@ def test_double_precision_and_a_pattern() -> None:
     assert "4 cases, 0 beyond the bounds" in run.stdout
 
 
+@pytest.mark.once
 def test_a_wrong_op_is_found_and_named(tmp_path: Path) -> None:
     wrong = changed(tmp_path, "_listed['sinh'] = lambda x: _computed(lambda v: numpy.sinh(v) * 1.0001, x._host)")
     run = verify("--only", "sinh", path=wrong)
@@ -200,6 +203,7 @@ def test_a_wrong_op_is_found_and_named(tmp_path: Path) -> None:
     assert line.endswith("beyond the bound")
 
 
+@pytest.mark.once
 def test_an_op_that_fails_on_one_backend_is_named_with_the_error(tmp_path: Path) -> None:
     run = verify(
         "--only",
@@ -213,6 +217,7 @@ def test_an_op_that_fails_on_one_backend_is_named_with_the_error(tmp_path: Path)
     assert json.loads((tmp_path / "found.json").read_text())["cases"]["hypot"]["agrees"] is False
 
 
+@pytest.mark.once
 def test_without_a_device_there_is_a_sentence(tmp_path: Path) -> None:
     run = verify("--only", "abs", path=changed(tmp_path, "cuda.runtime.getDeviceCount = lambda: 0"))
     assert run.returncode == 2
@@ -220,6 +225,7 @@ def test_without_a_device_there_is_a_sentence(tmp_path: Path) -> None:
     assert run.stderr.count("\n") == 1
 
 
+@pytest.mark.once
 def test_a_pattern_that_fits_nothing_is_refused() -> None:
     run = verify("--only", "quux")
     assert run.returncode == 2

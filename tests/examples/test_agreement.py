@@ -7,10 +7,8 @@ from pathlib import Path
 import pytest
 
 from examples import agreement
-from tinygrad_lstm import backend
 
 
-@pytest.mark.skipif(backend.name != "numpy", reason="without kernels, training takes minutes")
 def test_nets_agree_where_the_nearest_noun_does_not(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     figures = agreement.main(["--quick", "--out", str(tmp_path)])

@@ -10,10 +10,8 @@ pytest.importorskip("matplotlib")
 
 from examples import captioning
 from examples.captioning import Thing
-from tinygrad_lstm import backend
 
 
-@pytest.mark.skipif(backend.name != "numpy", reason="without kernels, training takes minutes")
 def test_the_quick_model_describes_better_than_the_nearest_scene(tmp_path: Path) -> None:
     figures = captioning.main(["--quick", "--out", str(tmp_path)])
     assert figures["bleu_model"] > figures["bleu_nearest"] > figures["bleu_most_frequent"]

@@ -10,7 +10,6 @@ import pytest
 import tinygrad_lstm as tg
 from examples import conveyor_belt
 from examples.long_gaps import COUNTRIES, LANGUAGES, NAME, Reader, batch, story
-from tinygrad_lstm import backend
 
 
 @pytest.mark.parametrize("kind", ["LSTM", "RNN"])
@@ -53,7 +52,6 @@ def test_a_moved_story_is_the_same_but_for_the_country_and_the_language() -> Non
         assert conveyor_belt.moved(other, text[NAME]) == text
 
 
-@pytest.mark.skipif(backend.name != "numpy", reason="without kernels, training takes minutes")
 def test_the_answer_is_on_the_belt_and_its_gradient_comes_along_it(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     pytest.importorskip("pygraphviz")

@@ -9,12 +9,10 @@ import pytest
 
 import tinygrad_lstm as tg
 from examples import gates
-from tinygrad_lstm import backend
 
 PICTURES = {f"{part}{kind}.svg" for part in gates.PARTS for kind in ("", "-activations")} | {"subject.svg"}
 
 
-@pytest.mark.skipif(backend.name != "numpy", reason="without kernels, training takes minutes")
 def test_a_net_knows_who_the_story_is_about_and_forgets_her_when_he_comes(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     figures = gates.main(["--quick", "--out", str(tmp_path)])

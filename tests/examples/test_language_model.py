@@ -10,10 +10,9 @@ pytest.importorskip("matplotlib")
 
 import tinygrad_lstm as tg
 from examples import language_model
-from tinygrad_lstm import backend, charlm, data
+from tinygrad_lstm import charlm, data
 
 
-@pytest.mark.skipif(backend.name != "numpy", reason="without kernels, training takes minutes")
 def test_the_quick_model_beats_what_counts_pairs(tmp_path: Path) -> None:
     figures = language_model.main(["--quick", "--out", str(tmp_path)])
     assert figures["lstm"] < figures["bigram"] - 0.3 < figures["uniform"] - 3

@@ -10,10 +10,8 @@ pytest.importorskip("matplotlib")
 pytest.importorskip("aeon", reason="the recordings are in aeon, the extra speech")
 
 from examples import speech
-from tinygrad_lstm import backend
 
 
-@pytest.mark.skipif(backend.name != "numpy", reason="without kernels, training takes minutes")
 def test_the_quick_model_recognises_speakers_better_than_their_neighbours_do(tmp_path: Path) -> None:
     figures = speech.main(["--quick", "--out", str(tmp_path)])
     assert figures["lstm"] > 0.95

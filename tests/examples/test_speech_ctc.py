@@ -10,10 +10,8 @@ pytest.importorskip("matplotlib")
 
 from examples import speech_ctc
 from examples.speech_ctc import Utterance
-from tinygrad_lstm import backend
 
 
-@pytest.mark.skipif(backend.name != "numpy", reason="without kernels, training takes minutes")
 def test_the_quick_model_hears_more_than_one_without_memory(tmp_path: Path) -> None:
     figures = speech_ctc.main(["--quick", "--out", str(tmp_path)])
     assert figures["errors_lstm"] < 0.25 < figures["errors_nearest_utterance"]

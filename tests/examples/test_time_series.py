@@ -10,10 +10,8 @@ pytest.importorskip("matplotlib")
 
 from examples import time_series
 from examples.time_series import AHEAD, FIRST, LAST, SUNSPOTS, TRAINED
-from tinygrad_lstm import backend
 
 
-@pytest.mark.skipif(backend.name != "numpy", reason="without kernels, training takes minutes")
 def test_the_quick_models_forecast_better_than_copies_of_the_past(tmp_path: Path) -> None:
     figures = time_series.main(["--quick", "--out", str(tmp_path)])
     assert figures["lstm_1"] < figures["last_year_1"]

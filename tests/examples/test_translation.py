@@ -10,10 +10,8 @@ pytest.importorskip("matplotlib")
 
 from examples import translation
 from examples.translation import Pair
-from tinygrad_lstm import backend
 
 
-@pytest.mark.skipif(backend.name != "numpy", reason="without kernels, training takes minutes")
 def test_the_quick_model_translates_with_attention(tmp_path: Path) -> None:
     figures = translation.main(["--quick", "--out", str(tmp_path)])
     assert figures["exact_with_attention"] > 0.5

@@ -7,10 +7,8 @@ import numpy as np
 import pytest
 
 from examples import variants
-from tinygrad_lstm import backend
 
 
-@pytest.mark.skipif(backend.name != "numpy", reason="without kernels, training takes minutes")
 def test_the_kinds_learn_to_name_the_last_capital(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     figures = variants.main(["--quick", "--out", str(tmp_path)])
