@@ -16,11 +16,12 @@ import argparse
 import random
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 import tinygrad_lstm as tg
+from examples import plots
 from tinygrad_lstm import data, nn, optim
 from tinygrad_lstm.graph.palette import COLOURS
 
@@ -276,51 +277,37 @@ def report(right: dict[str, list[list[float]]], rules: list[Baselines], tellings
         )
 
 
-def save(figure: Any, path: Path) -> None:
-    """Write a plot as SVG, the same bytes on every run."""
-    import matplotlib
-
-    with matplotlib.rc_context({"svg.hashsalt": path.stem}):
-        figure.savefig(path, metadata={"Date": None}, facecolor="white")
-
-
 def plot_accuracy(right: dict[str, list[list[float]]], nearest: list[float], path: Path) -> None:
     """Plot accuracies against the number of attractors: thick for the mean of a kind, thin for a net."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7.5, 4.5), layout="constrained")
-    axes = figure.subplots()
-    looks = {"RNN": (COLOURS["layer"], "s", 0), "GRU": (COLOURS["h"], "o", 7), "LSTM": (COLOURS["c"], "^", -4)}
-    for name, nets in right.items():
-        colour, marker, shift = looks[name]
-        mean = 100 * np.mean(nets, axis=0)
-        for net in nets:
-            axes.plot(100 * np.array(net), color=colour, linewidth=0.7, alpha=0.5)
-        axes.plot(mean, color=colour, linewidth=2.5, marker=marker)
-        axes.annotate(name, (MOST, mean[-1]), (8, shift), textcoords="offset points", va="center", color=colour)
-    axes.plot(100 * np.array(nearest), color=COLOURS["edge"], linestyle="--")
-    axes.annotate("nearest noun", (1, 0), (6, 8), textcoords="offset points", color=COLOURS["edge"])
-    axes.set(title="The verb agrees with its subject", xlabel="Attractors between subject and verb", ylabel="Right, %")
-    axes.set(ylim=(-3, 103), xlim=(-0.2, MOST + 0.7))
-    axes.spines[["top", "right"]].set_visible(False)
-    save(figure, path)
+    with plots.figure(path, 7.5, 4.5) as figure:
+        axes = figure.subplots()
+        looks = {"RNN": (COLOURS["layer"], "s", 0), "GRU": (COLOURS["h"], "o", 7), "LSTM": (COLOURS["c"], "^", -4)}
+        for name, nets in right.items():
+            colour, marker, shift = looks[name]
+            mean = 100 * np.mean(nets, axis=0)
+            for net in nets:
+                axes.plot(100 * np.array(net), color=colour, linewidth=0.7, alpha=0.5)
+            axes.plot(mean, color=colour, linewidth=2.5, marker=marker)
+            axes.annotate(name, (MOST, mean[-1]), (8, shift), textcoords="offset points", va="center", color=colour)
+        axes.plot(100 * np.array(nearest), color=COLOURS["edge"], linestyle="--")
+        axes.annotate("nearest noun", (1, 0), (6, 8), textcoords="offset points", color=COLOURS["edge"])
+        axes.set(
+            title="The verb agrees with its subject", xlabel="Attractors between subject and verb", ylabel="Right, %"
+        )
+        axes.set(ylim=(-3, 103), xlim=(-0.2, MOST + 0.7))
 
 
 def plot_course(course: list[list[float]], path: Path) -> None:
     """Plot how one net's accuracies go in training, a line for each number of attractors."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7.5, 4), layout="constrained")
-    axes = figure.subplots()
-    updates = 50 * np.arange(len(course))
-    shown = {0: (COLOURS["edge"], "o"), 1: (COLOURS["h"], "s"), 2: (COLOURS["c"], "^"), 4: (COLOURS["layer"], "v")}
-    for n, (colour, marker) in shown.items():
-        heights = [100 * right[n] for right in course]
-        axes.plot(updates, heights, color=colour, marker=marker, label=f"{n} attractors")
-    axes.set(title="One LSTM learns: the nearest noun first, then the subject", xlabel="Updates", ylabel="Right, %")
-    axes.legend(frameon=False)
-    axes.spines[["top", "right"]].set_visible(False)
-    save(figure, path)
+    with plots.figure(path, 7.5, 4) as figure:
+        axes = figure.subplots()
+        updates = 50 * np.arange(len(course))
+        shown = {0: (COLOURS["edge"], "o"), 1: (COLOURS["h"], "s"), 2: (COLOURS["c"], "^"), 4: (COLOURS["layer"], "v")}
+        for n, (colour, marker) in shown.items():
+            heights = [100 * right[n] for right in course]
+            axes.plot(updates, heights, color=colour, marker=marker, label=f"{n} attractors")
+        axes.set(title="One LSTM learns: the nearest noun first, then the subject", xlabel="Updates", ylabel="Right, %")
+        axes.legend(frameon=False)
 
 
 if __name__ == "__main__":

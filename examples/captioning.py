@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import tinygrad_lstm as tg
+from examples import plots
 from tinygrad_lstm import data, nn, optim
 from tinygrad_lstm.graph import palette
 
@@ -236,14 +237,6 @@ def nearest(training: Sequence[Scene], wanted: Sequence[Scene]) -> list[list[str
     return [training[int(((known - each.picture.ravel()) ** 2).sum(axis=1).argmin())].caption for each in wanted]
 
 
-def save(figure: Any, path: Path) -> None:
-    """Write a plot as SVG, the same bytes on every run."""
-    import matplotlib
-
-    with matplotlib.rc_context({"svg.hashsalt": path.stem}):
-        figure.savefig(path, metadata={"Date": None}, bbox_inches="tight")
-
-
 def show(axes: Any, pixels: np.ndarray, title: str, colour: str = "black", **how: Any) -> None:
     """Show a picture with a title below it."""
     axes.imshow(pixels, **how)
@@ -253,31 +246,25 @@ def show(axes: Any, pixels: np.ndarray, title: str, colour: str = "black", **how
 
 def plot_captions(found: Sequence[list[str]], wanted: Sequence[Scene], path: Path) -> None:
     """Show scenes with what the model says of them; wrong captions are marked."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(10, 6.4), layout="constrained")
-    for axes, words, each in zip(figure.subplots(2, 4).ravel(), found, wanted, strict=False):
-        is_right = words == each.caption
-        caption = "\n".join(textwrap.wrap(" ".join(words) + ("" if is_right else " (wrong)"), 24))
-        show(axes, each.picture.transpose(1, 2, 0), caption, "black" if is_right else palette.COLOURS["gradient"])
-    figure.suptitle("Held-out scenes, and what the model says of them")
-    save(figure, path)
+    with plots.figure(path, 10, 6.4) as figure:
+        for axes, words, each in zip(figure.subplots(2, 4).ravel(), found, wanted, strict=False):
+            is_right = words == each.caption
+            caption = "\n".join(textwrap.wrap(" ".join(words) + ("" if is_right else " (wrong)"), 24))
+            show(axes, each.picture.transpose(1, 2, 0), caption, "black" if is_right else palette.COLOURS["gradient"])
+        figure.suptitle("Held-out scenes, and what the model says of them")
 
 
 def plot_attention(model: Captioner, each: Scene, path: Path) -> None:
     """Show at which parts of a scene the model looks while it writes each word."""
-    from matplotlib.figure import Figure
-
     sentences, attention = describe(model, [each])
-    figure = Figure(figsize=(11, 1.9), layout="constrained")
-    panels = figure.subplots(1, len(sentences[0]) + 1)
-    pixels = each.picture.transpose(1, 2, 0)
-    show(panels[0], pixels, "the scene")
-    for axes, word, a in zip(panels[1:], sentences[0], attention[:, 0], strict=False):
-        light = np.kron((a / a.max()).reshape(4, 4), np.ones((4, 4)))[:, :, None]
-        show(axes, pixels * light + (1 - light), word)
-    figure.suptitle("Where the model looks while it writes each word (the rest is white)")
-    save(figure, path)
+    with plots.figure(path, 11, 1.9) as figure:
+        panels = figure.subplots(1, len(sentences[0]) + 1)
+        pixels = each.picture.transpose(1, 2, 0)
+        show(panels[0], pixels, "the scene")
+        for axes, word, a in zip(panels[1:], sentences[0], attention[:, 0], strict=False):
+            light = np.kron((a / a.max()).reshape(4, 4), np.ones((4, 4)))[:, :, None]
+            show(axes, pixels * light + (1 - light), word)
+        figure.suptitle("Where the model looks while it writes each word (the rest is white)")
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, float]:

@@ -16,9 +16,9 @@ import random
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import tinygrad_lstm as tg
+from examples import plots
 from examples.long_gaps import COUNTRIES, LANGUAGES, NAME, NUMBERS, Reader, Settings, accuracy, batch, story, train
 from tinygrad_lstm import nn
 from tinygrad_lstm.graph.palette import COLOURS, TINTS
@@ -160,16 +160,6 @@ def cells_that_keep(model: Reader, gap: int, texts: int = 50) -> float:
 # Pictures
 
 
-def new_figure(size: tuple[float, float]) -> Any:
-    """Return an empty figure, in inches."""
-    import matplotlib
-
-    matplotlib.rcParams.update({"svg.hashsalt": "belt", "axes.spines.top": False, "axes.spines.right": False})
-    from matplotlib.figure import Figure
-
-    return Figure(size, layout="constrained")
-
-
 def plot_belt(model: Reader, gap: int, path: Path) -> None:
     """Plot the belt on a text about France, and what is other on it if the text is about Italy."""
     from matplotlib.colors import LinearSegmentedColormap
@@ -178,17 +168,16 @@ def plot_belt(model: Reader, gap: int, path: Path) -> None:
     here, there = belt(model, text), belt(model, moved(text, "Italy"))
     by_difference = tg.argsort(tg.abs(here - there)[-1], descending=True)
     tints = LinearSegmentedColormap.from_list("tints", TINTS)
-    figure = new_figure((9, 7))
-    panels = figure.subplots(2, sharex=True)
-    titles = "The cell state after each word", "What is other on it if “Italy” stands for “France”: the difference"
-    for axes, values, title in zip(panels, (here, here - there), titles, strict=True):
-        rows = tg.take(values, by_difference, axis=1).T.numpy()
-        image = axes.imshow(rows, aspect="auto", cmap=tints, vmin=-5, vmax=5, interpolation="nearest")
-        axes.set_title(title, loc="left")
-        axes.set(ylabel="32 cells, in the order of\ntheir difference at the end", yticks=[])
-    panels[1].set_xticks(range(len(text) - 1), text[:-1], rotation=60, ha="right", rotation_mode="anchor")
-    figure.colorbar(image, ax=panels, label="value; tints end at −5 and 5", shrink=0.6)
-    figure.savefig(path, metadata={"Date": None})
+    with plots.figure(path, 9, 7) as figure:
+        panels = figure.subplots(2, sharex=True)
+        titles = "The cell state after each word", "What is other on it if “Italy” stands for “France”: the difference"
+        for axes, values, title in zip(panels, (here, here - there), titles, strict=True):
+            rows = tg.take(values, by_difference, axis=1).T.numpy()
+            image = axes.imshow(rows, aspect="auto", cmap=tints, vmin=-5, vmax=5, interpolation="nearest")
+            axes.set_title(title, loc="left")
+            axes.set(ylabel="32 cells, in the order of\ntheir difference at the end", yticks=[])
+        panels[1].set_xticks(range(len(text) - 1), text[:-1], rotation=60, ha="right", rotation_mode="anchor")
+        figure.colorbar(image, ax=panels, label="value; tints end at −5 and 5", shrink=0.6)
 
 
 LOOKS = {
@@ -200,17 +189,16 @@ LOOKS = {
 
 def plot_gradients(before: dict[str, list[float]], runs: Sequence[dict[str, list[float]]], path: Path) -> None:
     """Plot how much gradient is left against how far it has come: of nets before training, and of each trained one."""
-    figure = new_figure((10, 4.5))
-    panels = figure.subplots(ncols=2, sharey=True)
-    for axes, curves, title in zip(panels, ([before], runs), ("Before training", "After training"), strict=True):
-        for name, (kind, style) in LOOKS.items():
-            for number, run in enumerate(curves):
-                label = name if number == 0 else None
-                axes.plot(run[name][::-1], color=COLOURS[kind], linestyle=style, linewidth=1.8, label=label)
-        axes.set(yscale="log", ylim=(1e-15, 1e2), xlabel="words back from the blank", title=title)
-    panels[0].set_ylabel("length of the gradient,\nas a part of that at the end")
-    panels[0].legend(frameon=False, loc="lower right")
-    figure.savefig(path, metadata={"Date": None})
+    with plots.figure(path, 10, 4.5) as figure:
+        panels = figure.subplots(ncols=2, sharey=True)
+        for axes, curves, title in zip(panels, ([before], runs), ("Before training", "After training"), strict=True):
+            for name, (kind, style) in LOOKS.items():
+                for number, run in enumerate(curves):
+                    label = name if number == 0 else None
+                    axes.plot(run[name][::-1], color=COLOURS[kind], linestyle=style, linewidth=1.8, label=label)
+            axes.set(yscale="log", ylim=(1e-15, 1e2), xlabel="words back from the blank", title=title)
+        panels[0].set_ylabel("length of the gradient,\nas a part of that at the end")
+        panels[0].legend(frameon=False, loc="lower right")
 
 
 def draw_steps(model: Reader, path: Path) -> None:

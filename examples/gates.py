@@ -16,11 +16,12 @@ import argparse
 import random
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 import tinygrad_lstm as tg
+from examples import plots
 from tinygrad_lstm import data, nn, optim
 from tinygrad_lstm.graph.palette import COLOURS, TINTS
 
@@ -275,59 +276,44 @@ def read_aloud(model: Storyteller, text: str = TOLD) -> dict[str, np.ndarray]:
     return {letter: part[:, 0] for letter, part in recorded(model, Stories(numbers, numbers)).items()}
 
 
-def save(figure: Any, path: Path) -> None:
-    """Write a plot as SVG, the same bytes on every run."""
-    import matplotlib
-
-    with matplotlib.rc_context({"svg.hashsalt": path.stem}):
-        figure.savefig(path, metadata={"Date": None}, facecolor="white")
-
-
 def plot_activations(model: Storyteller, unit: int, letters: dict[str, str], path: Path) -> None:
     """Plot gates or states over a story: a row for each unit, one of them marked, and a column for each word."""
     from matplotlib.colors import LinearSegmentedColormap
-    from matplotlib.figure import Figure
 
     tints = LinearSegmentedColormap.from_list("tints", TINTS)
     seen, words = read_aloud(model), TOLD.split()
-    figure = Figure(figsize=(9, 0.9 + 2.2 * len(letters)), layout="constrained")
-    panels = figure.subplots(len(letters), squeeze=False, sharex=True)[:, 0]
-    for axes, (letter, title) in zip(panels, letters.items(), strict=True):
-        image = axes.imshow(seen[letter].T, cmap=tints, vmin=-1, vmax=1, aspect="auto", interpolation="nearest")
-        axes.set_title(title, loc="left", fontsize=10)
-        axes.set_yticks([unit], [f"unit {unit}"])
-        axes.set_xticks(range(len(words)), words, rotation=60, ha="right", rotation_mode="anchor")
-        axes.spines[:].set_visible(False)
-    figure.colorbar(image, ax=panels, shrink=0.8, label="value")
-    save(figure, path)
+    with plots.figure(path, 9, 0.9 + 2.2 * len(letters)) as figure:
+        panels = figure.subplots(len(letters), squeeze=False, sharex=True)[:, 0]
+        for axes, (letter, title) in zip(panels, letters.items(), strict=True):
+            image = axes.imshow(seen[letter].T, cmap=tints, vmin=-1, vmax=1, aspect="auto", interpolation="nearest")
+            axes.set_title(title, loc="left", fontsize=10)
+            axes.set_yticks([unit], [f"unit {unit}"])
+            axes.set_xticks(range(len(words)), words, rotation=60, ha="right", rotation_mode="anchor")
+            axes.spines[:].set_visible(False)
+        figure.colorbar(image, ax=panels, shrink=0.8, label="value")
 
 
 def plot_unit(model: Storyteller, unit: int, path: Path) -> None:
     """Plot what one number of the cell and its gates do over a story."""
-    from matplotlib.figure import Figure
-
     seen, words = read_aloud(model), TOLD.split()
     steps = np.arange(len(words))
-    figure = Figure(figsize=(9, 5.4), layout="constrained")
-    cell, forget, write = figure.subplots(3, sharex=True, height_ratios=[2, 1.2, 1.2])
-    cell.axhline(0, color=COLOURS["hairline"], linewidth=0.8, zorder=0)
-    cell.plot(steps, seen["c"][:, unit], color=COLOURS["c"], linewidth=3, marker="o")
-    cell.set_title(f"Unit {unit} of the cell, c: one sign for her, the other for him", loc="left", fontsize=10)
-    forget.bar(steps, seen["f"][:, unit], color=COLOURS["layer"], width=0.6)
-    forget.set_title("its forget gate, f: 1 keeps, 0 drops", loc="left", fontsize=10)
-    write.axhline(0, color=COLOURS["hairline"], linewidth=0.8, zorder=0)
-    write.bar(steps, (seen["i"] * seen["g"])[:, unit], color=COLOURS["h"], width=0.6)
-    write.set_title("what is added, i * g", loc="left", fontsize=10)
-    forget.set_ylim(0, 1.05)
-    write.set_xticks(steps, words, rotation=60, ha="right", rotation_mode="anchor")
-    for step, word in enumerate(words):
-        if word in NAMES[0] + NAMES[1] and step % LENGTH == 0:
-            write.get_xticklabels()[step].set(fontweight="bold", color=COLOURS["gradient"])
-            for axes in (cell, forget, write):
-                axes.axvline(step, color=COLOURS["gradient"], linewidth=0.8, linestyle=":", zorder=0)
-    for axes in (cell, forget, write):
-        axes.spines[["top", "right"]].set_visible(False)
-    save(figure, path)
+    with plots.figure(path, 9, 5.4) as figure:
+        cell, forget, write = figure.subplots(3, sharex=True, height_ratios=[2, 1.2, 1.2])
+        cell.axhline(0, color=COLOURS["hairline"], linewidth=0.8, zorder=0)
+        cell.plot(steps, seen["c"][:, unit], color=COLOURS["c"], linewidth=3, marker="o")
+        cell.set_title(f"Unit {unit} of the cell, c: one sign for her, the other for him", loc="left", fontsize=10)
+        forget.bar(steps, seen["f"][:, unit], color=COLOURS["layer"], width=0.6)
+        forget.set_title("its forget gate, f: 1 keeps, 0 drops", loc="left", fontsize=10)
+        write.axhline(0, color=COLOURS["hairline"], linewidth=0.8, zorder=0)
+        write.bar(steps, (seen["i"] * seen["g"])[:, unit], color=COLOURS["h"], width=0.6)
+        write.set_title("what is added, i * g", loc="left", fontsize=10)
+        forget.set_ylim(0, 1.05)
+        write.set_xticks(steps, words, rotation=60, ha="right", rotation_mode="anchor")
+        for step, word in enumerate(words):
+            if word in NAMES[0] + NAMES[1] and step % LENGTH == 0:
+                write.get_xticklabels()[step].set(fontweight="bold", color=COLOURS["gradient"])
+                for axes in (cell, forget, write):
+                    axes.axvline(step, color=COLOURS["gradient"], linewidth=0.8, linestyle=":", zorder=0)
 
 
 def draw_all(model: Storyteller, unit: int, folder: Path) -> None:

@@ -18,9 +18,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice, pairwise
 from pathlib import Path
-from typing import Any
 
 import tinygrad_lstm as tg
+from examples import plots
 from tinygrad_lstm import data, nn, optim
 from tinygrad_lstm.graph.palette import COLOURS, heat
 
@@ -133,39 +133,26 @@ def surprises(model: LanguageModel, vocabulary: data.Vocabulary, text: str) -> l
     return (nats(scores, numbers[1:]) / math.log(2)).tolist()
 
 
-def save(figure: Any, path: Path) -> None:
-    """Write a plot as SVG, the same bytes on every run."""
-    import matplotlib
-
-    with matplotlib.rc_context({"svg.hashsalt": path.stem}):
-        figure.savefig(path, metadata={"Date": None}, bbox_inches="tight")
-
-
 def plot_training(curve: list[tuple[int, float]], baselines: dict[str, float], path: Path) -> None:
     """Plot the bits per held-out character during training, beside what simpler things need."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 4))
-    axes = figure.subplots()
-    updates, bits = zip(*curve, strict=True)
-    axes.plot(updates, bits, color=COLOURS["h"], marker="o", markersize=4)
-    axes.annotate(
-        f"LSTM, {bits[-1]:.2f}", (updates[-1], bits[-1]), xytext=(6, 0), textcoords="offset points", va="center"
-    )
-    for name, value in baselines.items():
-        axes.axhline(value, color=COLOURS["edge"], linestyle="--", linewidth=1)
+    with plots.figure(path, 7, 4) as figure:
+        axes = figure.subplots()
+        updates, bits = zip(*curve, strict=True)
+        axes.plot(updates, bits, color=COLOURS["h"], marker="o", markersize=4)
         axes.annotate(
-            f"{name}, {value:.2f}", (updates[-1], value), xytext=(6, 0), textcoords="offset points", va="center"
+            f"LSTM, {bits[-1]:.2f}", (updates[-1], bits[-1]), xytext=(6, 0), textcoords="offset points", va="center"
         )
-    axes.set(title="What a held-out character costs", xlabel="Updates", ylabel="Bits per character", ylim=(0, None))
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.set_xlim(0, updates[-1])
-    save(figure, path)
+        for name, value in baselines.items():
+            axes.axhline(value, color=COLOURS["edge"], linestyle="--", linewidth=1)
+            axes.annotate(
+                f"{name}, {value:.2f}", (updates[-1], value), xytext=(6, 0), textcoords="offset points", va="center"
+            )
+        axes.set(title="What a held-out character costs", xlabel="Updates", ylabel="Bits per character", ylim=(0, None))
+        axes.set_xlim(0, updates[-1])
 
 
 def plot_surprises(text: str, bits: list[float], path: Path, width: int = 72) -> None:
     """Write a text with each character on the tint of what it cost: orange is a surprise, white none."""
-    from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
 
     lines: list[list[tuple[str, float]]] = [[]]
@@ -173,18 +160,19 @@ def plot_surprises(text: str, bits: list[float], path: Path, width: int = 72) ->
         lines[-1].append(("↵" if character == "\n" else character, cost))
         if character == "\n" or len(lines[-1]) == width:
             lines.append([])
-    figure = Figure(figsize=(9, 0.26 * len(lines) + 0.4))
-    axes = figure.subplots()
-    for row, line in enumerate(lines):
-        for column, (character, cost) in enumerate(line):
-            tint = heat(min(cost, 8.0) / 8 * 0.7)
-            axes.add_patch(Rectangle((column, row), 1, 1, facecolor=tint, edgecolor="none"))
-            if character != " ":
-                axes.text(column + 0.5, row + 0.55, character, family="monospace", fontsize=9, ha="center", va="center")
-    axes.set(xlim=(0, width), ylim=(len(lines), 0))
-    axes.set_title("Held-out text, each character tinted by its surprise: white 0 bits, orange 8 bits and more")
-    axes.axis("off")
-    save(figure, path)
+    with plots.figure(path, 9, 0.26 * len(lines) + 0.4) as figure:
+        axes = figure.subplots()
+        for row, line in enumerate(lines):
+            for column, (character, cost) in enumerate(line):
+                tint = heat(min(cost, 8.0) / 8 * 0.7)
+                axes.add_patch(Rectangle((column, row), 1, 1, facecolor=tint, edgecolor="none"))
+                if character != " ":
+                    axes.text(
+                        column + 0.5, row + 0.55, character, family="monospace", fontsize=9, ha="center", va="center"
+                    )
+        axes.set(xlim=(0, width), ylim=(len(lines), 0))
+        axes.set_title("Held-out text, each character tinted by its surprise: white 0 bits, orange 8 bits and more")
+        axes.axis("off")
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, float]:

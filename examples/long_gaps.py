@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import tinygrad_lstm as tg
+from examples import plots
 from tinygrad_lstm import data, nn, optim
 from tinygrad_lstm.graph.palette import COLOURS
 
@@ -249,7 +250,6 @@ def measure(kind: str, settings: Settings, seed: int, tested: Sequence[int]) -> 
 
 LINES = {"RNN": COLOURS["gradient"], "GRU": COLOURS["h"], "LSTM": COLOURS["c"]}
 MARKERS = {"RNN": "o", "GRU": "s", "LSTM": "^"}
-STYLE = {"font.size": 11, "svg.hashsalt": "long gaps", "axes.spines.top": False, "axes.spines.right": False}
 
 
 def middle(runs: Sequence[Result], what: str, gap: int) -> float:
@@ -273,57 +273,41 @@ def draw_by_gap(axes: Any, results: dict[str, list[Result]], what: str) -> None:
 
 def plot_accuracy(results: dict[str, list[Result]], longest: int, path: Path) -> None:
     """Plot how often each kind of net is right, against the gap."""
-    figure = new_figure((8, 4.2))
-    axes = figure.subplots()
-    axes.axhline(1 / len(COUNTRIES), color=COLOURS["edge"], linestyle=":", label="guessing")
-    draw_by_gap(axes, results, "accuracy")
-    axes.axvline(longest, color=COLOURS["edge"], linewidth=0.8)
-    axes.annotate("never seen\nin training", (longest, 0.6), xytext=(5, 0), textcoords="offset points", fontsize=9)
-    axes.set(ylabel="told rightly", ylim=(0, 1.05), title="“I grew up in France … I speak fluent ___”")
-    axes.yaxis.set_major_formatter(lambda y, _: f"{y:.0%}")
-    axes.legend(frameon=False, loc="center left")
-    save(figure, path)
+    with plots.figure(path, 8, 4.2) as figure:
+        axes = figure.subplots()
+        axes.axhline(1 / len(COUNTRIES), color=COLOURS["edge"], linestyle=":", label="guessing")
+        draw_by_gap(axes, results, "accuracy")
+        axes.axvline(longest, color=COLOURS["edge"], linewidth=0.8)
+        axes.annotate("never seen\nin training", (longest, 0.6), xytext=(5, 0), textcoords="offset points", fontsize=9)
+        axes.set(ylabel="told rightly", ylim=(0, 1.05), title="“I grew up in France … I speak fluent ___”")
+        axes.yaxis.set_major_formatter(lambda y, _: f"{y:.0%}")
+        axes.legend(frameon=False, loc="center left")
 
 
 def plot_gradients(results: dict[str, list[Result]], path: Path) -> None:
     """Plot which part of the gradient arrives, against the gap, before training and after it."""
-    figure = new_figure((10, 4.2))
-    before, after = figure.subplots(ncols=2, sharey=True)
-    for axes, what, when in ((before, "before", "Before training"), (after, "after", "After training")):
-        draw_by_gap(axes, results, what)
-        axes.set(yscale="log", ylim=(1e-23, 10), title=when)
-    before.set_ylabel("part of the blank's gradient\nthat arrives at the country's name")
-    after.legend(frameon=False, loc="lower left")
-    save(figure, path)
+    with plots.figure(path, 10, 4.2) as figure:
+        before, after = figure.subplots(ncols=2, sharey=True)
+        for axes, what, when in ((before, "before", "Before training"), (after, "after", "After training")):
+            draw_by_gap(axes, results, what)
+            axes.set(yscale="log", ylim=(1e-23, 10), title=when)
+        before.set_ylabel("part of the blank's gradient\nthat arrives at the country's name")
+        after.legend(frameon=False, loc="lower left")
 
 
 def plot_progress(results: dict[str, list[Result]], path: Path) -> None:
     """Plot how long the gap was allowed to be while each net was trained."""
-    figure = new_figure((8, 4.2))
-    axes = figure.subplots()
-    for kind, runs in results.items():
-        for number, run in enumerate(runs):
-            axes.plot(run.gaps, color=LINES[kind], label=kind if number == 0 else None)
-    axes.set(xlabel="updates", ylabel="words between, up to", yscale="log", title="How far each net got in training")
-    axes.set_yticks([2, 5, 10, 20, 50, 100, 200], [2, 5, 10, 20, 50, 100, 200])
-    axes.minorticks_off()
-    axes.legend(frameon=False, loc="upper left")
-    save(figure, path)
-
-
-def new_figure(size: tuple[float, float]) -> Any:
-    """Return an empty figure, in inches."""
-    import matplotlib
-
-    matplotlib.rcParams.update(STYLE)
-    from matplotlib.figure import Figure
-
-    return Figure(size, layout="constrained")
-
-
-def save(figure: Any, path: Path) -> None:
-    """Write a figure as an SVG, the same file on every run."""
-    figure.savefig(path, metadata={"Date": None})
+    with plots.figure(path, 8, 4.2) as figure:
+        axes = figure.subplots()
+        for kind, runs in results.items():
+            for number, run in enumerate(runs):
+                axes.plot(run.gaps, color=LINES[kind], label=kind if number == 0 else None)
+        axes.set(
+            xlabel="updates", ylabel="words between, up to", yscale="log", title="How far each net got in training"
+        )
+        axes.set_yticks([2, 5, 10, 20, 50, 100, 200], [2, 5, 10, 20, 50, 100, 200])
+        axes.minorticks_off()
+        axes.legend(frameon=False, loc="upper left")
 
 
 # All of it

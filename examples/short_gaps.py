@@ -17,6 +17,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import tinygrad_lstm as tg
+from examples import plots
 from tinygrad_lstm import data, nn, optim
 from tinygrad_lstm.graph.palette import COLOURS
 
@@ -107,20 +108,14 @@ def right(answers: Sequence[str], held_out: Sequence[list[str]]) -> float:
 
 def plot(model: NextWord, words: Sequence[str], path: Path) -> None:
     """Plot how likely each place is, to a net, after each word of a beginning."""
-    import matplotlib
-
-    matplotlib.rcParams.update({"svg.hashsalt": "short gaps", "axes.spines.top": False, "axes.spines.right": False})
-    from matplotlib.figure import Figure
-
     with nn.evaluating(model):
         likely = tg.softmax(model(padded([list(words)]))[-1, 0], axis=-1)
     shown = [likely[NUMBERS[place]].item() for place in THINGS]
-    figure = Figure((7, 3.2), layout="constrained")
-    axes = figure.subplots()
-    axes.barh(list(THINGS), shown, color=COLOURS["h"])
-    axes.invert_yaxis()
-    axes.set(xlim=(0, 1), xlabel="probability of the next word", title=" ".join([*words, "___"]))
-    figure.savefig(path, metadata={"Date": None})
+    with plots.figure(path, 7, 3.2) as figure:
+        axes = figure.subplots()
+        axes.barh(list(THINGS), shown, color=COLOURS["h"])
+        axes.invert_yaxis()
+        axes.set(xlim=(0, 1), xlabel="probability of the next word", title=" ".join([*words, "___"]))
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, float]:

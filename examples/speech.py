@@ -16,11 +16,12 @@ import argparse
 from collections.abc import Iterator, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 import tinygrad_lstm as tg
+from examples import plots
 from tinygrad_lstm import data, nn, optim
 from tinygrad_lstm.graph.palette import COLOURS
 
@@ -150,62 +151,51 @@ def nearest_utterance(training: Sequence[Utterance], heldout: Sequence[Utterance
     return np.array([training[place].speaker for place in places])
 
 
-def save(figure: Any, path: Path) -> None:
-    """Write a plot as SVG, the same bytes on every run."""
-    import matplotlib
-
-    with matplotlib.rc_context({"svg.hashsalt": path.stem}):
-        figure.savefig(path, metadata={"Date": None}, bbox_inches="tight")
-
-
 def plot_confusions(found: np.ndarray, heldout: Sequence[Utterance], path: Path) -> None:
     """Plot how many utterances of each speaker were taken for whose."""
     from matplotlib.colors import LinearSegmentedColormap
-    from matplotlib.figure import Figure
 
     counts = np.zeros((SPEAKERS, SPEAKERS), dtype=int)
     np.add.at(counts, ([each.speaker for each in heldout], found), 1)
-    figure = Figure(figsize=(5.5, 5))
-    axes = figure.subplots()
-    ink = LinearSegmentedColormap.from_list("counts", ["#FFFFFF", COLOURS["h"]])
-    axes.imshow(counts / counts.sum(axis=1, keepdims=True), cmap=ink, vmin=0, vmax=1)
-    for (row, column), count in np.ndenumerate(counts):
-        if count:
-            axes.text(column, row, count, ha="center", va="center", color="white" if row == column else "black")
-    numbers = range(1, SPEAKERS + 1)
-    axes.set_xticks(range(SPEAKERS), numbers)
-    axes.set_yticks(range(SPEAKERS), numbers)
-    axes.set(
-        xlabel="Taken for speaker", ylabel="Speaker", title="Held-out utterances: who spoke, and who was recognised"
-    )
-    save(figure, path)
+    with plots.figure(path, 5.5, 5) as figure:
+        axes = figure.subplots()
+        ink = LinearSegmentedColormap.from_list("counts", ["#FFFFFF", COLOURS["h"]])
+        axes.imshow(counts / counts.sum(axis=1, keepdims=True), cmap=ink, vmin=0, vmax=1)
+        for (row, column), count in np.ndenumerate(counts):
+            if count:
+                axes.text(column, row, count, ha="center", va="center", color="white" if row == column else "black")
+        numbers = range(1, SPEAKERS + 1)
+        axes.set_xticks(range(SPEAKERS), numbers)
+        axes.set_yticks(range(SPEAKERS), numbers)
+        axes.set(
+            xlabel="Taken for speaker", ylabel="Speaker", title="Held-out utterances: who spoke, and who was recognised"
+        )
 
 
 def plot_moments(p: np.ndarray, each: Utterance, path: Path) -> None:
     """Plot an utterance over time, and below how likely each speaker is after every moment."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 5), layout="constrained")
-    above, below = figure.subplots(2, sharex=True)
-    above.imshow(each.heard.T, aspect="auto", cmap="PuOr_r", vmin=-3, vmax=3)
-    above.set(
-        ylabel="Coefficient", title=f"An utterance of speaker {each.speaker + 1} (violet below the mean, orange above)"
-    )
-    above.set_yticks(range(0, COEFFICIENTS, 2), range(1, COEFFICIENTS + 1, 2))
-    below.plot(p, color=COLOURS["edge"], linewidth=0.8)
-    below.plot(p[:, each.speaker], color=COLOURS["h"], linewidth=2.5)
-    for speaker in np.unique([*p.argmax(axis=1), each.speaker]):
-        moment = int(p[:, speaker].argmax())
-        below.annotate(
-            f"speaker {speaker + 1}",
-            (moment, p[moment, speaker]),
-            xytext=(0, 5),
-            textcoords="offset points",
-            ha="center",
+    with plots.figure(path, 7, 5) as figure:
+        above, below = figure.subplots(2, sharex=True)
+        above.imshow(each.heard.T, aspect="auto", cmap="PuOr_r", vmin=-3, vmax=3)
+        above.set(
+            ylabel="Coefficient",
+            title=f"An utterance of speaker {each.speaker + 1} (violet below the mean, orange above)",
         )
-    below.set(xlabel="Moment", ylabel="Probability", ylim=(-0.02, 1.15), title="Who the model believes it is, so far")
-    below.spines[["top", "right"]].set_visible(False)
-    save(figure, path)
+        above.set_yticks(range(0, COEFFICIENTS, 2), range(1, COEFFICIENTS + 1, 2))
+        below.plot(p, color=COLOURS["edge"], linewidth=0.8)
+        below.plot(p[:, each.speaker], color=COLOURS["h"], linewidth=2.5)
+        for speaker in np.unique([*p.argmax(axis=1), each.speaker]):
+            moment = int(p[:, speaker].argmax())
+            below.annotate(
+                f"speaker {speaker + 1}",
+                (moment, p[moment, speaker]),
+                xytext=(0, 5),
+                textcoords="offset points",
+                ha="center",
+            )
+        below.set(
+            xlabel="Moment", ylabel="Probability", ylim=(-0.02, 1.15), title="Who the model believes it is, so far"
+        )
 
 
 def hesitant(model: Listener, heldout: Sequence[Utterance]) -> Iterator[tuple[np.ndarray, Utterance]]:

@@ -16,11 +16,12 @@ import math
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 import tinygrad_lstm as tg
+from examples import plots
 from tinygrad_lstm import data, nn, optim
 from tinygrad_lstm.graph.palette import COLOURS
 
@@ -192,38 +193,26 @@ def nearest(training: Sequence[Utterance], wanted: Sequence[Utterance]) -> list[
     return [training[int(((known - stretched(each)) ** 2).sum(axis=1).argmin())].said for each in wanted]
 
 
-def save(figure: Any, path: Path) -> None:
-    """Write a plot as SVG, the same bytes on every run."""
-    import matplotlib
-
-    with matplotlib.rc_context({"svg.hashsalt": path.stem}):
-        figure.savefig(path, metadata={"Date": None}, bbox_inches="tight")
-
-
 def plot_utterance(model: nn.Module, each: Utterance, title: str, path: Path) -> None:
     """Plot what was heard over time, and below how likely the model takes each digit at each moment."""
-    from matplotlib.figure import Figure
-
     with nn.evaluating(model):
         p = tg.exp(model(*collate([each]))[:, 0]).numpy()
-    figure = Figure(figsize=(9, 5), layout="constrained")
-    above, below = figure.subplots(2, sharex=True)
-    above.imshow(each.heard.T, origin="lower", aspect="auto", cmap="Greys", extent=(-0.5, len(p) - 0.5, 0.1, 3.7))
-    above.set(ylabel="Frequency (kHz)", title=f"What was heard when “{' '.join(each.said)}” was said")
-    below.plot(p[:, BLANK], color=COLOURS["edge"], linewidth=1, linestyle=":")
-    for digit in DIGITS:
-        track = p[:, int(digit) + 1]
-        if track.max() > 0.3:
-            below.plot(track, color=COLOURS["h"])
-    for number, run in groupby(range(len(p)), key=lambda t: int(p[t].argmax())):
-        if number != BLANK:
-            middle = max(run, key=lambda t: p[t, number])
-            below.annotate(
-                str(number - 1), (middle, p[middle, number]), xytext=(0, 4), textcoords="offset points", ha="center"
-            )
-    below.set(xlabel="Moment", ylabel="Probability", ylim=(0, 1.18), title=title)
-    below.spines[["top", "right"]].set_visible(False)
-    save(figure, path)
+    with plots.figure(path, 9, 5) as figure:
+        above, below = figure.subplots(2, sharex=True)
+        above.imshow(each.heard.T, origin="lower", aspect="auto", cmap="Greys", extent=(-0.5, len(p) - 0.5, 0.1, 3.7))
+        above.set(ylabel="Frequency (kHz)", title=f"What was heard when “{' '.join(each.said)}” was said")
+        below.plot(p[:, BLANK], color=COLOURS["edge"], linewidth=1, linestyle=":")
+        for digit in DIGITS:
+            track = p[:, int(digit) + 1]
+            if track.max() > 0.3:
+                below.plot(track, color=COLOURS["h"])
+        for number, run in groupby(range(len(p)), key=lambda t: int(p[t].argmax())):
+            if number != BLANK:
+                middle = max(run, key=lambda t: p[t, number])
+                below.annotate(
+                    str(number - 1), (middle, p[middle, number]), xytext=(0, 4), textcoords="offset points", ha="center"
+                )
+        below.set(xlabel="Moment", ylabel="Probability", ylim=(0, 1.18), title=title)
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, float]:

@@ -14,11 +14,11 @@ import argparse
 import copy
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 import tinygrad_lstm as tg
+from examples import plots
 from tinygrad_lstm import data, nn, optim
 from tinygrad_lstm.graph.palette import COLOURS
 
@@ -141,54 +141,42 @@ def errors(forecasts: np.ndarray, after: int, until: int) -> np.ndarray:
     return np.array(by_ahead)
 
 
-def save(figure: Any, path: Path) -> None:
-    """Write a plot as SVG, the same bytes on every run."""
-    import matplotlib
-
-    with matplotlib.rc_context({"svg.hashsalt": path.stem}):
-        figure.savefig(path, metadata={"Date": None}, bbox_inches="tight")
-
-
 def plot_forecasts(forecasts: np.ndarray, path: Path) -> None:
     """Plot what was seen, what was forecast a year ahead, and whole cycles forecast from single years."""
-    from matplotlib.figure import Figure
-
     years = np.arange(FIRST, LAST + 1)
-    figure = Figure(figsize=(9, 6), layout="constrained")
-    one, cycle = figure.subplots(2, sharex=True, sharey=True)
-    for axes in (one, cycle):
-        axes.plot(years, SUNSPOTS, color=COLOURS["edge"], linewidth=1.2)
-        axes.axvspan(CHOSEN + 0.5, LAST + 0.5, color=COLOURS["step"], zorder=0)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.set(ylabel="Sunspot number", xlim=(1900, LAST + 1), ylim=(0, 215))
-    one.plot(
-        years[TRAINED - FIRST + 1 :], forecasts[TRAINED - FIRST : -1, 0], color=COLOURS["h"], marker="o", markersize=3
-    )
-    one.set_title("Forecasts a year ahead (blue) of what was seen (grey); held-out years are shaded")
-    for start in range(TRAINED, LAST - AHEAD + 1, AHEAD):
-        ahead = np.r_[SUNSPOTS[start - FIRST], forecasts[start - FIRST]]
-        cycle.plot(np.arange(start, start + AHEAD + 1), ahead, color=COLOURS["h"], linewidth=1)
-        cycle.plot(start, ahead[0], color=COLOURS["h"], marker="o", markersize=4)
-    cycle.set_title("Eleven years ahead, told at each dot")
-    cycle.set_xlabel("Year")
-    save(figure, path)
+    with plots.figure(path, 9, 6) as figure:
+        one, cycle = figure.subplots(2, sharex=True, sharey=True)
+        for axes in (one, cycle):
+            axes.plot(years, SUNSPOTS, color=COLOURS["edge"], linewidth=1.2)
+            axes.axvspan(CHOSEN + 0.5, LAST + 0.5, color=COLOURS["step"], zorder=0)
+            axes.set(ylabel="Sunspot number", xlim=(1900, LAST + 1), ylim=(0, 215))
+        one.plot(
+            years[TRAINED - FIRST + 1 :],
+            forecasts[TRAINED - FIRST : -1, 0],
+            color=COLOURS["h"],
+            marker="o",
+            markersize=3,
+        )
+        one.set_title("Forecasts a year ahead (blue) of what was seen (grey); held-out years are shaded")
+        for start in range(TRAINED, LAST - AHEAD + 1, AHEAD):
+            ahead = np.r_[SUNSPOTS[start - FIRST], forecasts[start - FIRST]]
+            cycle.plot(np.arange(start, start + AHEAD + 1), ahead, color=COLOURS["h"], linewidth=1)
+            cycle.plot(start, ahead[0], color=COLOURS["h"], marker="o", markersize=4)
+        cycle.set_title("Eleven years ahead, told at each dot")
+        cycle.set_xlabel("Year")
 
 
 def plot_errors(by_name: dict[str, np.ndarray], path: Path) -> None:
     """Plot how wrong forecasts are against how far ahead they look, a line a method."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 4))
-    axes = figure.subplots()
-    ahead = np.arange(1, AHEAD + 1)
-    for (name, wrong), kind, mark in zip(by_name.items(), ("h", "layer", "c", "edge"), "os^v", strict=True):
-        axes.plot(ahead, wrong, color=COLOURS[kind], marker=mark, markersize=4, label=name)
-    axes.legend(frameon=False, labelcolor="linecolor")
-    axes.set(title=f"Errors in the held-out years {CHOSEN + 1} to {LAST}", ylim=(0, None))
-    axes.set(xlabel="Years ahead", ylabel="Root mean square error, sunspot number")
-    axes.set_xticks(ahead)
-    axes.spines[["top", "right"]].set_visible(False)
-    save(figure, path)
+    with plots.figure(path, 7, 4) as figure:
+        axes = figure.subplots()
+        ahead = np.arange(1, AHEAD + 1)
+        for (name, wrong), kind, mark in zip(by_name.items(), ("h", "layer", "c", "edge"), "os^v", strict=True):
+            axes.plot(ahead, wrong, color=COLOURS[kind], marker=mark, markersize=4, label=name)
+        axes.legend(frameon=False, labelcolor="linecolor")
+        axes.set(title=f"Errors in the held-out years {CHOSEN + 1} to {LAST}", ylim=(0, None))
+        axes.set(xlabel="Years ahead", ylabel="Root mean square error, sunspot number")
+        axes.set_xticks(ahead)
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, float]:

@@ -14,11 +14,12 @@ import argparse
 import random
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 import tinygrad_lstm as tg
+from examples import plots
 from tinygrad_lstm import data, nn, optim
 from tinygrad_lstm.graph.palette import COLOURS
 
@@ -230,60 +231,48 @@ def wrong_words(found: list[list[str]], wanted: list[Pair]) -> float:
     return float(edits / sum(len(pair.english) for pair in wanted))
 
 
-def save(figure: Any, path: Path) -> None:
-    """Write a plot as SVG, the same bytes on every run."""
-    import matplotlib
-
-    with matplotlib.rc_context({"svg.hashsalt": path.stem}):
-        figure.savefig(path, metadata={"Date": None}, bbox_inches="tight")
-
-
 def plot_attention(model: Translator, path: Path) -> None:
     """Plot at which letters the decoder looked while it wrote each word, for a few numbers."""
     from matplotlib.colors import LinearSegmentedColormap
-    from matplotlib.figure import Figure
 
     words = [german(n) for n in SHOWN]
     translations, attention = translate(model, words)
     ink = LinearSegmentedColormap.from_list("attention", ["#FFFFFF", COLOURS["h"]])
-    figure = Figure(figsize=(9, 9), layout="constrained")
-    heights = [len(translation) + 2 for translation in translations]
-    for index, axes in enumerate(figure.subplots(len(words), height_ratios=heights)):
-        word, translation = words[index], [*translations[index], "(end)"]
-        axes.imshow(attention[: len(translation), index, : len(word)], cmap=ink, vmin=0, vmax=1, aspect="auto")
-        axes.set_xticks(range(len(word)), word, family="monospace")
-        axes.set_yticks(range(len(translation)), translation)
-        axes.set_xticks([x + 0.5 for x in range(len(word) - 1)], minor=True)
-        axes.set_yticks([y + 0.5 for y in range(len(translation) - 1)], minor=True)
-        axes.grid(which="minor", color=COLOURS["hairline"], linewidth=0.5)
-        axes.tick_params(which="both", length=0)
-        axes.set_title(f"{SHOWN[index]:,}", loc="left")
-    figure.suptitle("At which letters the decoder looks while it writes each word (white 0, blue 1)")
-    save(figure, path)
+    with plots.figure(path, 9, 9) as figure:
+        heights = [len(translation) + 2 for translation in translations]
+        for index, axes in enumerate(figure.subplots(len(words), height_ratios=heights)):
+            word, translation = words[index], [*translations[index], "(end)"]
+            axes.imshow(attention[: len(translation), index, : len(word)], cmap=ink, vmin=0, vmax=1, aspect="auto")
+            axes.set_xticks(range(len(word)), word, family="monospace")
+            axes.set_yticks(range(len(translation)), translation)
+            axes.set_xticks([x + 0.5 for x in range(len(word) - 1)], minor=True)
+            axes.set_yticks([y + 0.5 for y in range(len(translation) - 1)], minor=True)
+            axes.grid(which="minor", color=COLOURS["hairline"], linewidth=0.5)
+            axes.tick_params(which="both", length=0)
+            axes.set_title(f"{SHOWN[index]:,}", loc="left")
+        figure.suptitle("At which letters the decoder looks while it writes each word (white 0, blue 1)")
 
 
 def plot_lengths(found: dict[str, list[list[str]]], wanted: list[Pair], path: Path) -> None:
     """Plot the share of exact translations against the number of digits, a line a model."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 4))
-    axes = figure.subplots()
-    digits = sorted({len(str(pair.number)) for pair in wanted})
-    for (name, translations), kind, mark in zip(found.items(), ("h", "pointwise"), "os", strict=True):
-        shares = []
-        for count in digits:
-            chosen = [i for i, pair in enumerate(wanted) if len(str(pair.number)) == count]
-            shares.append(100 * exact([translations[i] for i in chosen], [wanted[i] for i in chosen]))
-        colour = COLOURS[kind]
-        axes.plot(digits, shares, color=colour, marker=mark)
-        axes.annotate(
-            name, (digits[-1], shares[-1]), xytext=(8, 0), textcoords="offset points", va="center", color=colour
+    with plots.figure(path, 7, 4) as figure:
+        axes = figure.subplots()
+        digits = sorted({len(str(pair.number)) for pair in wanted})
+        for (name, translations), kind, mark in zip(found.items(), ("h", "pointwise"), "os", strict=True):
+            shares = []
+            for count in digits:
+                chosen = [i for i, pair in enumerate(wanted) if len(str(pair.number)) == count]
+                shares.append(100 * exact([translations[i] for i in chosen], [wanted[i] for i in chosen]))
+            colour = COLOURS[kind]
+            axes.plot(digits, shares, color=colour, marker=mark)
+            axes.annotate(
+                name, (digits[-1], shares[-1]), xytext=(8, 0), textcoords="offset points", va="center", color=colour
+            )
+        axes.set(
+            title="Held-out numbers that are translated without a mistake", xlabel="Digits of the number", ylabel="%"
         )
-    axes.set(title="Held-out numbers that are translated without a mistake", xlabel="Digits of the number", ylabel="%")
-    axes.set_xticks(digits)
-    axes.set_ylim(-3, 103)
-    axes.spines[["top", "right"]].set_visible(False)
-    save(figure, path)
+        axes.set_xticks(digits)
+        axes.set_ylim(-3, 103)
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, float]:

@@ -14,11 +14,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 import tinygrad_lstm as tg
+from examples import plots
 from tinygrad_lstm import data, nn, optim
 from tinygrad_lstm.graph.palette import COLOURS
 
@@ -233,42 +234,30 @@ def draw_step(name: str, path: Path) -> None:
     tg.draw(tape, path, level="gate", title=name if name == name.upper() else name[0].upper() + name[1:])
 
 
-def save(figure: Any, path: Path) -> None:
-    """Write a plot as SVG, the same bytes on every run."""
-    import matplotlib
-
-    with matplotlib.rc_context({"svg.hashsalt": path.stem}):
-        figure.savefig(path, metadata={"Date": None}, facecolor="white")
-
-
 def plot_course(results: dict[str, list[Result]], latest: float, path: Path) -> None:
     """Plot for each kind how often its nets are right as they learn, thick for their mean, beside the plain LSTM's."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 4.6), layout="constrained")
-    axes = figure.subplots(2, 3, sharex=True, sharey=True)
-    plain = 100 * np.mean([result.course for result in results["LSTM"]], axis=0)
-    updates = EVERY * np.arange(len(plain))
-    kinds = [name for name in results if name != "LSTM"]
-    meanings = ("gradient", "h", "c", "layer", "h", "gradient")
-    for panel, name, meaning in zip(axes.flat, kinds, meanings, strict=True):
-        colour = COLOURS[meaning]
-        panel.plot(updates, plain, color=COLOURS["input"], linewidth=2)
-        courses = [100 * np.array(result.course) for result in results[name]]
-        for course in courses:
-            panel.plot(updates, course, color=colour, linewidth=0.7, alpha=0.6)
-        panel.plot(updates, np.mean(courses, axis=0), color=colour, linewidth=2.2)
-        panel.axhline(100 * latest, color=COLOURS["text"], linewidth=0.8, linestyle=":")
-        panel.set_title(name[0].upper() + name[1:], color=colour)
-        panel.spines[["top", "right"]].set_visible(False)
-        panel.set_ylim(0, 103)
-    axes[0, 1].annotate(
-        "the letter heard last", (updates[-1], 100 * latest), (0, 4), textcoords="offset points", ha="right"
-    )
-    figure.suptitle("Right at a question, by kind (the plain LSTM in grey)")
-    figure.supxlabel("Updates")
-    figure.supylabel("Right, %")
-    save(figure, path)
+    with plots.figure(path, 9, 4.6) as figure:
+        axes = figure.subplots(2, 3, sharex=True, sharey=True)
+        plain = 100 * np.mean([result.course for result in results["LSTM"]], axis=0)
+        updates = EVERY * np.arange(len(plain))
+        kinds = [name for name in results if name != "LSTM"]
+        meanings = ("gradient", "h", "c", "layer", "h", "gradient")
+        for panel, name, meaning in zip(axes.flat, kinds, meanings, strict=True):
+            colour = COLOURS[meaning]
+            panel.plot(updates, plain, color=COLOURS["input"], linewidth=2)
+            courses = [100 * np.array(result.course) for result in results[name]]
+            for course in courses:
+                panel.plot(updates, course, color=colour, linewidth=0.7, alpha=0.6)
+            panel.plot(updates, np.mean(courses, axis=0), color=colour, linewidth=2.2)
+            panel.axhline(100 * latest, color=COLOURS["text"], linewidth=0.8, linestyle=":")
+            panel.set_title(name[0].upper() + name[1:], color=colour)
+            panel.set_ylim(0, 103)
+        axes[0, 1].annotate(
+            "the letter heard last", (updates[-1], 100 * latest), (0, 4), textcoords="offset points", ha="right"
+        )
+        figure.suptitle("Right at a question, by kind (the plain LSTM in grey)")
+        figure.supxlabel("Updates")
+        figure.supylabel("Right, %")
 
 
 if __name__ == "__main__":

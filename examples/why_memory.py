@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import tinygrad_lstm as tg
+from examples import plots
 from tinygrad_lstm import data, nn, optim
 from tinygrad_lstm.graph.palette import COLOURS
 
@@ -114,26 +115,23 @@ def draw(folder: Path) -> None:
 
 def plot(by_window: dict[int, float], recurrent: float, baseline: float, path: Path) -> None:
     """Plot how often the nets are right, against how much the feed-forward ones are shown."""
-    import matplotlib
-
-    matplotlib.rcParams.update({"svg.hashsalt": "why memory", "axes.spines.top": False, "axes.spines.right": False})
-    from matplotlib.figure import Figure
-
-    figure = Figure((7, 4), layout="constrained")
-    axes = figure.subplots()
-    lines = ((recurrent, "c", "recurrent, one button at a time"), (baseline, "edge", "always the most frequent floor"))
-    for height, kind, text in lines:
-        axes.axhline(height, color=COLOURS[kind], linestyle="--")
-        axes.annotate(text, (1, height), xytext=(0, -14), textcoords="offset points", color=COLOURS[kind])
-    windows, heights = list(by_window), list(by_window.values())
-    axes.plot(windows, heights, color=COLOURS["h"], marker="o")
-    axes.annotate("feed-forward", (windows[-1], heights[-1]), xytext=(-70, -20), textcoords="offset points",
-                  color=COLOURS["h"])  # fmt: skip
-    axes.set(ylim=(0, 1.05), xlabel="last buttons shown to the feed-forward net", ylabel="floors told rightly")
-    axes.set_title("On which floor is the lift?")
-    axes.set_xticks(windows)
-    axes.yaxis.set_major_formatter(lambda y, _: f"{y:.0%}")
-    figure.savefig(path, metadata={"Date": None})
+    with plots.figure(path, 7, 4) as figure:
+        axes = figure.subplots()
+        lines = (
+            (recurrent, "c", "recurrent, one button at a time"),
+            (baseline, "edge", "always the most frequent floor"),
+        )
+        for height, kind, text in lines:
+            axes.axhline(height, color=COLOURS[kind], linestyle="--")
+            axes.annotate(text, (1, height), xytext=(0, -14), textcoords="offset points", color=COLOURS[kind])
+        windows, heights = list(by_window), list(by_window.values())
+        axes.plot(windows, heights, color=COLOURS["h"], marker="o")
+        axes.annotate("feed-forward", (windows[-1], heights[-1]), xytext=(-70, -20), textcoords="offset points",
+                      color=COLOURS["h"])  # fmt: skip
+        axes.set(ylim=(0, 1.05), xlabel="last buttons shown to the feed-forward net", ylabel="floors told rightly")
+        axes.set_title("On which floor is the lift?")
+        axes.set_xticks(windows)
+        axes.yaxis.set_major_formatter(lambda y, _: f"{y:.0%}")
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, float]:

@@ -33,8 +33,8 @@ ONCE = {
         "test_graph_output.py", "test_names.py", "test_notebooks.py", "test_reference.py",
     )
 }  # fmt: skip
-"""What is the same wherever arrays live, and marked ``once``: pictures, of which `test_graph_values` tests that what they
-read comes from the device; programs made of public names alone; and what the documents and the rooms say."""
+"""What is the same wherever arrays live, and marked ``once``: pictures, except that a tape is read and values come from
+the device; programs made of public names; and what the documents and the rooms say."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
