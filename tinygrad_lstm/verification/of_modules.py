@@ -121,6 +121,8 @@ MODULES = [
     from_state("LSTM", real(1, B, H), real(1, B, H)),
     Case("Linear", "", partial(nn.Linear, 40, 30), (real(6, 24, 40),)),
     Case("Linear", "bias=False", partial(nn.Linear, 40, 30, bias=False), (real(6, 24, 40),)),
+    Case("Conv1d", "", partial(nn.Conv1d, 8, 6, 3, padding="same"), (real(4, 8, 20),)),
+    Case("Conv2d", "", partial(nn.Conv2d, 4, 6, (3, 2), stride=2, padding=1, groups=2), (real(3, 4, 9, 8),)),
     Case("Embedding", "", partial(nn.Embedding, 20, 30), (whole(20, 6, 24),)),
     Case("Dropout", "", partial(nn.Dropout, 0.3), (real(24, 40),)),
     Case("Sequential", "", lambda: nn.Sequential(nn.Linear(40, 30), ops.tanh, nn.Linear(30, 7)), (real(24, 40),)),
