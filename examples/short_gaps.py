@@ -129,7 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     tg.manual_seed(options.seed)
     training, held_out = data.random_split(sentences(), [0.8, 0.2], seed=options.seed)
     model = NextWord()
-    train(model, training, 80 if options.quick else 150)
+    train(model, training, 100 if options.quick else 150)
 
     place = Counter(sentence[-1] for sentence in training).most_common(1)[0][0]
     follows = bigram(training)
