@@ -43,8 +43,8 @@ def calls_made(action: Callable[[], Any]) -> int:
     return count
 
 
-def test_an_lstm_over_20_000_steps_is_differentiated_without_recursion() -> None:
-    layer, loss = unrolled(20_000)
+def test_an_lstm_over_5_000_steps_is_differentiated_without_recursion() -> None:
+    layer, loss = unrolled(5_000)
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(150)
     try:
@@ -67,7 +67,9 @@ def test_a_chain_of_100_000_nodes_is_differentiated_and_freed() -> None:
 @pytest.mark.parametrize("part", ["forward", "backward"])
 def test_calls_grow_with_the_length_alone(part: str) -> None:
     counts = []
-    for steps in (1024, 2048, 4096):  # in whole parts, as kernels go through a sequence
+    part_of_kernels = 1024 if backend.name == "numpy" else 128  # so long are the parts in which kernels take a sequence
+    unrolled(part_of_kernels)[1].backward()  # what is done the first time alone is not counted
+    for steps in (part_of_kernels, 2 * part_of_kernels, 4 * part_of_kernels):
         if part == "forward":
             counts.append(calls_made(lambda steps=steps: unrolled(steps)))
         else:

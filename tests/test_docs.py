@@ -42,7 +42,14 @@ def commands(page: Path) -> list[str]:
     return [line for block in blocks(page, "sh") for line in block.splitlines() if line]
 
 
-@pytest.mark.parametrize("page", **BY_NAME)
+PROGRAMS = [
+    pytest.param(page, marks=pytest.mark.once if page.parent.name == "lessons" else (), id=name)
+    for page, name in zip(BY_NAME["argvalues"], BY_NAME["ids"], strict=True)
+]
+"""The pages; like the programs that they are about, lessons are run once."""
+
+
+@pytest.mark.parametrize("page", PROGRAMS)
 def test_the_programs_of_a_page_run_one_after_the_other_and_print_what_it_says(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
