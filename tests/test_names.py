@@ -46,10 +46,11 @@ def pytorch() -> dict[str, ModuleType]:
     return {"torch": torch, "F": torch.nn.functional}
 
 
-def keras(monkeypatch: pytest.MonkeyPatch) -> dict[str, ModuleType]:
-    """Return Keras, computing with JAX."""
+def keras(home: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, ModuleType]:
+    """Return Keras, computing with JAX, with its settings in a folder."""
     pytest.importorskip("jax")
     monkeypatch.setenv("KERAS_BACKEND", "jax")
+    monkeypatch.setenv("KERAS_HOME", str(home))
     return {"keras": pytest.importorskip("keras")}
 
 
@@ -74,10 +75,10 @@ def test_pytorchs_names_are_there() -> None:
 
 
 @pytest.mark.peers
-def test_kerass_names_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kerass_names_are_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names = named("keras")
     assert len(names) > 100
-    assert lacking(names, keras(monkeypatch)) == []
+    assert lacking(names, keras(tmp_path, monkeypatch)) == []
 
 
 @pytest.mark.peers
