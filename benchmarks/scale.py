@@ -1,4 +1,4 @@
-"""`long`, `checkpoint` and `batch`: how time and memory grow with the steps and with the batch.
+"""`long`, `memory` and `batch`: how time and memory grow with the steps and with the batch.
 
 Each program goes through a short input first, so that what it loads and compiles is not taken for memory of the steps.
 """
@@ -6,6 +6,7 @@ Each program goes through a short input first, so that what it loads and compile
 from __future__ import annotations
 
 import contextlib
+import gc
 import math
 from collections.abc import Callable
 from functools import partial
@@ -88,6 +89,12 @@ def torchs_checkpointed(work: Work) -> Step:
     return Step(run, lambda: {name: p.grad.numpy() for name, p in layer.named_parameters()})
 
 
+def uncollected(make: Callable[[Work], Step], work: Work) -> Step:
+    """Return a step in a process whose garbage Python's collector of cycles leaves alone."""
+    gc.disable()
+    return make(work)
+
+
 TORCH = Program(partial(ready, torchs), needs=("torch",))
 
 BENCHMARKS = [
@@ -101,12 +108,14 @@ BENCHMARKS = [
             "compiled": Program(partial(ready, ours), COMPILED.needs, COMPILED.environment),
             "in NumPy": Program(partial(ready, ours), environment=IN_NUMPY),
             "composed": Program(partial(ready, composed), sizes=STEPS[:3]),
+            "composed, gc off": Program(partial(uncollected, partial(ready, composed)), sizes=STEPS[:3]),
             "PyTorch": TORCH,
         },
         baseline="PyTorch",
         quick=(9, 2, 3, 4),
         targets=tuple(
-            Flat(name, steps, "time step", goal=1.25) for name in ("compiled", "in NumPy", "composed", "PyTorch")
+            Flat(name, steps, "time step", goal=1.25)
+            for name in ("compiled", "in NumPy", "composed", "composed, gc off", "PyTorch")
         ),
         unit="step",
         count=steps,
