@@ -138,7 +138,7 @@ class Layers(Recurrent):
         x, batched = self._in_time("input", asarray(x), self.input_size)
         if x.shape[0] == 0:
             raise ValueError(f"{type(self).__name__}: got a sequence of no steps, wanted at least one.")
-        carried = self._initial(initial, x.shape[1], batched)
+        starts = self._starts(initial, x.shape[1], batched)
         padding = _padding(self._counts(lengths, batched, *x.shape[:2]), x.shape[0])
         x = padding.cleared(x)  # so that what it holds reaches no gradient
         finals: list[State] = []
@@ -148,15 +148,14 @@ class Layers(Recurrent):
             for reverse in self._directions:
                 suffix, place = _suffix(layer, reverse), len(finals)
                 with scope(suffix[1:]):
-                    start = tuple(part[place] for part in carried)
-                    output, final, seen_here = self._run_one(x, suffix, reverse, start, padding, record)
+                    output, final, seen_here = self._run_one(x, suffix, reverse, starts[place], padding, record)
                 outputs.append(output)
                 finals.append(final)
                 seen.append(seen_here)
             x = outputs[0] if len(outputs) == 1 else concat(outputs, axis=-1)
             if self.dropout and self.training and layer < self.num_layers - 1:
                 x = dropout(x, self.dropout)
-        last = tuple(stack(parts) for parts in zip(*finals, strict=True))
+        last = tuple(stack(parts) if len(parts) > 1 else parts[0][None] for parts in zip(*finals, strict=True))
         record_of_all = {letter: stack([one[letter] for one in seen]) for letter in seen[0]}
         if not batched:
             x, last = x[:, 0], tuple(part[:, 0] for part in last)
@@ -175,15 +174,17 @@ class Layers(Recurrent):
         check(type(self).__name__, what, x, ("B", "T", columns) if self.batch_first else ("T", "B", columns))
         return permute_dims(x, (1, 0, 2)) if self.batch_first else x, True
 
-    def _initial(self, initial: State | None, batch: int, batched: bool) -> State:
-        """Return the parts of the initial state as (L D, B, .)."""
+    def _starts(self, initial: State | None, batch: int, batched: bool) -> list[State]:
+        """Return the initial state of each layer and direction, of which each part is (B, .)."""
         op, count = type(self).__name__, self.num_layers * len(self._directions)
         if initial is None:
-            return tuple(zeros((count, batch, n), dtype=self.weight_ih_l0.dtype) for n in self.state_sizes)
+            dtype = self.weight_ih_l0.dtype
+            return [tuple(zeros((batch, n), dtype=dtype) for n in self.state_sizes) for _ in range(count)]
         check_parts(op, "initial state", initial, self.letters)
         for part, size in zip(initial, self.state_sizes, strict=True):
             check(op, "initial state", part, (count, batch, size) if batched else (count, size))
-        return initial if batched else tuple(part[:, None] for part in initial)
+        parts = initial if batched else [part[:, None] for part in initial]
+        return [tuple(part[place] for part in parts) for place in range(count)]
 
     def _counts(self, lengths: Lengths, batched: bool, steps: int, batch: int) -> list[int] | None:
         """Return how many steps each sequence has, with everything checked; None if all have all."""
