@@ -56,7 +56,7 @@ STRETCH = 512
 FEW = 32
 """Rows that the input's share is computed for together, where one step has fewer."""
 
-NOTHING: dict[str, Array] = {kind: xp.zeros((0, 0, 0), kind) for kind in ("float32", "float64")}
+NOTHING: dict[Any, Array] = {xp.dtype(kind): xp.zeros((0, 0, 0), kind) for kind in ("float32", "float64")}
 ALL: Array = xp.zeros((0, 0, 0), "bool")
 
 
@@ -157,7 +157,7 @@ def whole(x: Array) -> Array:
 
 def whole_or_nothing(x: Array | None, dtype: Any) -> Array:
     """Return the same, of three axes; an empty array for None."""
-    return NOTHING[dtype.name] if x is None else whole(x)
+    return NOTHING[dtype] if x is None else whole(x)
 
 
 def steps_had(within: Array | None) -> Array:
