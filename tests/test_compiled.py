@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import math
 import os
@@ -21,6 +22,8 @@ from tinygrad_lstm.kernels import choice
 
 pytestmark = pytest.mark.skipif(backend.name != "numpy", reason="the kernels are the host's")
 pytest.importorskip("numba", reason="compiled kernels need Numba")
+
+from numba.core.dispatcher import Dispatcher  # noqa: E402
 
 from tinygrad_lstm.kernels import compiled  # noqa: E402
 from tinygrad_lstm.kernels.compiled import lanes, products, workers  # noqa: E402
@@ -298,3 +301,11 @@ if child == 0:
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
     assert output_of(program) == "4\n"
+
+
+def test_no_two_functions_of_the_kernels_have_one_name() -> None:
+    """Kept code of several processes is linked by names: two products of one name, and one stands for the other."""
+    made = [thing.py_func for thing in gc.get_objects() if isinstance(thing, Dispatcher)]
+    names = [(f.__module__, f.__qualname__) for f in made if f.__module__.startswith(compiled.__name__)]
+    assert len(names) > 30
+    assert len(set(names)) == len(names)

@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from ...backend import Array, xp
-from .caching import piece
+from .caching import apart, piece
 from .lanes import BYTES, address, allocate, kind_of, lanes_of, size_of
 from .products import (
     WIDE,
@@ -235,6 +235,7 @@ def input_shares_of(gates: int, block: int) -> Any:
     product = panel_product(gates)
 
     @piece
+    @apart(gates, block)
     def input_shares(n: int, t: int, start: int, stop: int, s: Sizes, x: int, w: int, b: int, kept: int) -> None:
         P, rows, across = blocks_in(s), stop - start, s.inputs * size_of(s.kind)
         several = max(1, FEW // rows) if rows == s.B else 1
