@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib.metadata import PackageNotFoundError, files
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +26,12 @@ T = 32
 HIDDEN = [(16, 64), (32, 128), (64, 256), (64, 512), (20, 650), (128, 1024)]
 FORWARD: list[Size] = [(B, H, 4 * H) for B, H in HIDDEN]
 BACKWARD: list[Size] = [(B, 4 * H, H) for B, H in HIDDEN]
+
+LITTLE = 30_000_000
+"""Operations that are too few for a second thread."""
+
+PANEL = 64
+"""Columns by which packed weights may exceed the matrix, at least."""
 
 ROW_MAJOR, AS_IT_IS, PACKED, RIGHT_FACTOR = 101, 111, 151, 162
 """Constants of CBLAS, the last two MKL's own."""
@@ -72,30 +81,49 @@ def compiled(work: Work) -> Step:
     """Return the products by our compiled kernels: a thread goes through all steps with its rows."""
     import numba
 
-    from tinygrad_lstm.kernels.compiled.products import multiply, panels
+    from tinygrad_lstm.kernels.compiled.lanes import address, kind_of
+    from tinygrad_lstm.kernels.compiled.products import multiply, pack_panel, panels_in
 
     B, depth, columns = work.sizes
     made, none = work.room(), np.zeros(columns, "float32")
+    space = np.zeros(depth * (columns + PANEL), "float32")
 
     @numba.njit(nogil=True)  # type: ignore[untyped-decorator]
-    def rows(h: int, w: int, zeros: int, z: int, start: int, stop: int) -> None:
+    def pack(weight: Any, w: Any) -> None:
+        for n in range(panels_in(kind_of(weight), columns)):
+            pack_panel(n, kind_of(weight), address(weight), columns * 4, depth, columns, address(w))
+
+    @numba.njit(nogil=True)  # type: ignore[untyped-decorator]
+    def rows(hs: Any, w: Any, first: Any, zs: Any, start: int, stop: int) -> None:
         for t in range(T):
-            at = t * B + start
-            multiply(h + at * depth * 4, stop - start, depth, w, columns, zeros, 0, z + at * columns * 4)
+            h, z = address(hs) + (t * B + start) * depth * 4, address(zs) + (t * B + start) * columns * 4
+            multiply(
+                kind_of(hs), stop - start, h, depth * 4, depth, address(w), columns, address(first), 0, z, columns * 4
+            )
+
+    share = shared(work)
 
     def run() -> None:
-        w = panels(work.weight)
-        divided(work, lambda start, stop: rows(*addresses(work.h, w, none, made), start, stop))
+        pack(work.weight, space)
+        share(partial(rows, work.h, space, none, made))
 
     return Step(run, lambda: {"products": made})
 
 
-def divided(work: Work, rows: Callable[[int, int], None]) -> None:
-    """Call a function for parts of the rows, as the kernels do with their sequences."""
-    from tinygrad_lstm.kernels.compiled.workers import parts, together
+def shared(work: Work) -> Callable[[Callable[[int, int], Any]], None]:
+    """Return how to call a function for some of the rows on every thread, for all of them where the work is little."""
+    B, threads = work.h.shape[1], len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    parts = min(B, threads) if work.h.size * work.weight.shape[1] * 2 > LITTLE else 1
+    bounds = list(pairwise(B * n // parts for n in range(parts + 1)))
+    pool = ThreadPoolExecutor(max(1, parts - 1))
 
-    B, depth, columns = work.sizes
-    together(lambda n, start, stop: rows(start, stop), parts(B, 2.0 * T * B * depth * columns))
+    def share(function: Callable[[int, int], Any]) -> None:
+        others = [pool.submit(function, *some) for some in bounds[1:]]
+        function(*bounds[0])
+        for other in others:
+            other.result()
+
+    return share
 
 
 def addresses(*arrays: np.ndarray[Any, Any]) -> list[int]:
@@ -106,20 +134,18 @@ def addresses(*arrays: np.ndarray[Any, Any]) -> list[int]:
 def mkl(work: Work, packed: bool, by_rows: bool) -> Step:
     """Return the products by MKL: packed once a sequence or not, on MKL's threads, or each of ours with some rows."""
     library, (B, depth, columns), made = mkl_library(), work.sizes, work.room()
-    h, z, weight = addresses(work.h, made, work.weight)
-    pack = mkl_packed(library, work) if packed else None
+    pack = mkl_packed(library, work) if packed else lambda: work.weight.ctypes.data
     product = sgemm(library, packed)
-
-    def rows(w: int, start: int, stop: int) -> None:
-        for row in range(start, T * B + start, B):
-            product(stop - start, columns, depth, h + row * depth * 4, w, z + row * columns * 4)
+    share = shared(work) if by_rows else lambda function: function(0, B)
 
     def run() -> None:
-        w = pack() if pack else weight
-        if by_rows:
-            divided(work, partial(rows, w))
-        else:
-            rows(w, 0, B)
+        w, (h, z) = pack(), addresses(work.h, made)
+
+        def rows(start: int, stop: int) -> None:
+            for row in range(start, T * B + start, B):
+                product(stop - start, columns, depth, h + row * depth * 4, w, z + row * columns * 4)
+
+        share(rows)
 
     return Step(run, lambda: {"products": made})
 
@@ -180,7 +206,7 @@ BENCHMARKS = [
             "OpenBLAS": Program(openblas),
             "MKL": Program(partial(mkl, packed=False, by_rows=False), needs=("mkl",)),
             "MKL packed": Program(partial(mkl, packed=True, by_rows=False), needs=("mkl",)),
-            "MKL packed, by rows": Program(partial(mkl, packed=True, by_rows=True), ("mkl", "numba"), ON_ONE_THREAD),
+            "MKL packed, by rows": Program(partial(mkl, packed=True, by_rows=True), ("mkl",), ON_ONE_THREAD),
         },
         baseline="OpenBLAS",
         quick=(2, 3, 4),
