@@ -2,6 +2,7 @@
 PYTHON ?= python3
 RUN := .venv/bin/python -m
 STANDIN := PYTHONPATH=tests/standin TINYGRAD_LSTM_BACKEND=cupy
+SYNCED := $(if $(filter output-sync,$(.FEATURES)),--output-sync)
 
 .PHONY: demo test test-numpy test-standin lint types doctest coverage conformance pictures docs links notebooks bench clean
 
@@ -10,7 +11,7 @@ demo: .venv/installed-draw  ## train on real text, draw the model, say where eve
 
 test: .venv/installed-test  ## the whole suite, on NumPy and on a strict stand-in for CuPy
 	@echo "On NumPy and on a stand-in for CuPy side by side: each is shown when it is over, after two minutes or three."
-	$(MAKE) --jobs=2 --output-sync --no-print-directory test-numpy test-standin
+	$(MAKE) --jobs=2 $(SYNCED) --no-print-directory test-numpy test-standin
 
 test-numpy: .venv/installed-test
 	$(RUN) pytest

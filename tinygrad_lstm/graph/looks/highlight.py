@@ -66,10 +66,10 @@ def _named(graph: Graph, names: Sequence[str], titles: Mapping[int, set[str]]) -
         )
         if not called:
             known = sorted({own for mark in graph for own in _own_names(mark, titles.get(mark.id, ()))})
-            more = ", …" if len(known) > KNOWN else ""
+            more = " and others" if len(known) > KNOWN else ""
             raise ValueError(
                 f"draw: got highlight={name!r}, wanted the name of a mark, a scope or an op in this picture, such as "
-                f"{', '.join(known[:KNOWN])}{more}"
+                f"{', '.join(known[:KNOWN])}{more}."
             )
         found |= called
     return found
@@ -100,13 +100,14 @@ def _is_called(mark: Mark, name: str, titles: Iterable[str] = ()) -> bool:
 
 def _with_joints(graph: Graph, lit: set[int]) -> set[int]:
     """Return marks with the ops without a name that join several of them, or stand between two of them."""
+    lit = set(lit)
     for mark in graph:
         if mark.label is None and mark.op in POINTWISE and not mark.parts:
             sources = _sources(graph, mark)
             joins = len(sources) > 1 and sources <= lit
             stands_between = not sources.isdisjoint(lit) and any(user.id in lit for user in graph.uses[mark.id])
             if joins or stands_between:
-                lit = lit | {mark.id}
+                lit.add(mark.id)
     return lit
 
 
