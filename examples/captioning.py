@@ -238,8 +238,9 @@ def nearest(training: Sequence[Scene], wanted: Sequence[Scene]) -> list[list[str
 
 
 def show(axes: Any, pixels: np.ndarray, title: str, colour: str = "black", **how: Any) -> None:
-    """Show a picture with a title below it."""
+    """Show a picture in a frame, with a title below it."""
     axes.imshow(pixels, **how)
+    axes.spines[:].set_visible(True)
     axes.set_xlabel(title, color=colour, fontsize=10)
     axes.set(xticks=[], yticks=[])
 
