@@ -16,7 +16,7 @@ test: .venv/installed-test  ## the whole suite, on NumPy and on a strict stand-i
 test-numpy: .venv/installed-test
 	$(RUN) pytest
 
-test-standin: .venv/installed-test  ## what is not the same wherever arrays live; by one thread, as two runs share the cores
+test-standin: .venv/installed-test  ## what is not the same wherever arrays live; one thread, for two runs share the cores
 	OMP_NUM_THREADS=1 $(STANDIN) $(RUN) pytest -m "not once"
 
 lint: .venv/installed-test
