@@ -18,7 +18,7 @@ from tinygrad_lstm import charlm
 from tinygrad_lstm.charlm import CharLM, Checkpoint, Configuration, Training
 from tinygrad_lstm.data import TextError, Vocabulary, python_topics, windows
 from tinygrad_lstm.interchange import FormatError, safetensors, write_whole
-from tinygrad_lstm.tape import state
+from tinygrad_lstm.tape import thread
 
 SMALL = Configuration(embedding=8, hidden=16, batch=8, steps=16, updates=150, lr=0.03)
 
@@ -314,7 +314,7 @@ def test_draws_follow_temperature_and_top_k(small: CharLM) -> None:
 
 def test_sampling_leaves_recording_as_it_is(small: CharLM) -> None:
     for _ in charlm.generate(small, Vocabulary("abcde"), "a", 2):
-        assert state.recording
+        assert thread.state.recording
 
 
 def test_what_cannot_be_continued_is_refused(small: CharLM) -> None:

@@ -16,13 +16,14 @@ The ops are closures, and the frequent cases are spelt out, because this is wher
 from __future__ import annotations
 
 import itertools
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from . import backend
 from .backend import Array, ndarray, xp
 from .sweep import Deferred
-from .tape import Argument, Node, state
+from .tape import Argument, Node, thread, tick
 from .tensor import Tensor, asarray, float32, new, wrap
 
 __all__ = ["Primitive", "binary", "ternary", "unary", "variadic"]
@@ -112,20 +113,17 @@ def unary(
     constant = _constant_op(name, forward, 1, floating)
 
     def op(x: Any, *parameters: Any) -> Any:
-        if type(x) is not Tensor or x.node is None or not state.recording:
+        if type(x) is not Tensor or (floating and x.node is None and x.data.dtype.kind != "f"):
             return constant(x, *parameters)
-        data = x.data
+        data, parent = x.data, x.node
         try:
-            value = forward(data, *parameters)
+            value = forward(data, *parameters) if parameters else forward(data)
         except ValueError as error:
             raise _failed(name, error, data) from None
-        node = Node(primitive, (x.node,), (data if keep_x else None, value if keep_y else None), parameters, value)
-        if state.watchers:
-            tell(name, node, (x,), value)
-        result = new(Tensor)
-        result.data = value if type(value) is ndarray else xp.asarray(value)
-        result.node = node
-        return result
+        if parent is None or not thread.state.recording:
+            return unrecorded(name, (x,), value)
+        saved = (data if keep_x else None, value if keep_y else None)
+        return recorded(primitive, (x,), (parent,), saved, parameters, value)
 
     primitive.op = op
     return op
@@ -161,7 +159,8 @@ def binary(
     constant = _constant_op(name, forward, 2, floating)
 
     def op(x1: Any, x2: Any, *parameters: Any) -> Any:
-        if type(x1) is Tensor and type(x2) is Tensor and x1.data.dtype is x2.data.dtype:
+        alike = type(x1) is type(x2) is Tensor and x1.data.dtype is x2.data.dtype
+        if alike and (not floating or x1.data.dtype.kind == "f"):
             a, b, parent1, parent2 = x1.data, x2.data, x1.node, x2.node
         elif type(x1) is Tensor or type(x2) is Tensor:
             x1, x2 = _aligned(name, (x1, x2), floating)
@@ -169,21 +168,15 @@ def binary(
             b, parent2 = (x2.data, x2.node) if type(x2) is Tensor else (x2, None)
         else:
             return constant(x1, x2, *parameters)
-        if (parent1 is None and parent2 is None) or not state.recording:
-            return constant(x1, x2, *parameters)
         try:
-            value = forward(a, b, *parameters)
+            value = forward(a, b, *parameters) if parameters else forward(a, b)
         except ValueError as error:
             raise _failed(name, error, a, b) from None
+        if (parent1 is None and parent2 is None) or not thread.state.recording:
+            return unrecorded(name, (x1, x2), value)
         keep_a, keep_b, keep_y = keeps[parent1 is not None, parent2 is not None]
         saved = (a if keep_a else None, b if keep_b else None, value if keep_y else None)
-        node = Node(primitive, (parent1, parent2), saved, parameters, value)
-        if state.watchers:
-            tell(name, node, (x1, x2), value)
-        result = new(Tensor)
-        result.data = value if type(value) is ndarray else xp.asarray(value)
-        result.node = node
-        return result
+        return recorded(primitive, (x1, x2), (parent1, parent2), saved, parameters, value)
 
     primitive.op = op
     return op
@@ -223,19 +216,16 @@ def ternary(
                 return constant(x1, x2, x3, *parameters)
             x1, x2, x3 = (asarray(x) for x in _aligned(name, (x1, x2, x3), False))
         parents = parent1, parent2, parent3 = x1.node, x2.node, x3.node
-        if (parent1 is None and parent2 is None and parent3 is None) or not state.recording:
-            return constant(x1, x2, x3, *parameters)
         a, b, c = x1.data, x2.data, x3.data
         try:
-            value = forward(a, b, c, *parameters)
+            value = forward(a, b, c, *parameters) if parameters else forward(a, b, c)
         except ValueError as error:
             raise _failed(name, error, a, b, c) from None
+        if (parent1 is None and parent2 is None and parent3 is None) or not thread.state.recording:
+            return unrecorded(name, (x1, x2, x3), value)
         keep_a, keep_b, keep_c, keep_y = keeps[parent1 is not None, parent2 is not None, parent3 is not None]
         saved = (a if keep_a else None, b if keep_b else None, c if keep_c else None, value if keep_y else None)
-        node = Node(primitive, parents, saved, parameters, value)
-        if state.watchers:
-            tell(name, node, (x1, x2, x3), value)
-        return wrap(value, node)
+        return recorded(primitive, (x1, x2, x3), parents, saved, parameters, value)
 
     primitive.op = op
     return op
@@ -273,15 +263,10 @@ def variadic(
         data = [x.data if type(x) is Tensor else x for x in operands]
         value = forward(data, *parameters)
         parents = tuple([x.node if type(x) is Tensor else None for x in operands])
-        if not any(parents) or not state.recording:
-            if state.watchers:
-                tell(name, None, operands, value)
-            return wrap(value, None)
+        if not any(parents) or not thread.state.recording:
+            return unrecorded(name, operands, value)
         saved = (*(data if keep_xs else [None] * len(data)), value if keep_y else None)
-        node = Node(primitive, parents, saved, parameters, value)
-        if state.watchers:
-            tell(name, node, operands, value)
-        return wrap(value, node)
+        return recorded(primitive, operands, parents, saved, parameters, value)
 
     primitive.op = lambda *arguments: op(arguments[: -len(params) or None], *arguments[len(arguments) - len(params) :])
     return op
@@ -301,11 +286,7 @@ def _constant_op(name: str, forward: Callable[..., Array], arity: int, floating:
             value = forward(*data, *parameters)
         except ValueError as error:
             raise _failed(name, error, *data) from None
-        if not among_tensors:
-            return value
-        if state.watchers:
-            tell(name, None, operands, value)
-        return wrap(value, None)
+        return unrecorded(name, operands, value) if among_tensors else value
 
     return op
 
@@ -353,12 +334,18 @@ def _rule(derivative: Derivative, wanted: tuple[int, ...], kept: int) -> Callabl
         (place,) = wanted
         return lambda g, saved, node, index: derivative(g, saved[place])
 
+    pick = operator.itemgetter(*wanted) if len(wanted) > 1 else lambda known: (known[wanted[0]],)
+
     def rule(g: Any, saved: tuple[Any, ...], node: Node, index: int) -> Any:
         parent: Any = node.parents[index]
-        known = (*saved, *node.params, parent.shape, parent.dtype)
-        return derivative(g, *map(known.__getitem__, wanted))
+        return derivative(g, *pick((*saved, *node.params, parent.shape, parent.dtype)))
 
     return rule
+
+
+def _only_value(wanted: tuple[int, ...], kept: int) -> int | None:
+    """Return the place of the one saved value that a derivative takes, None if it takes anything else."""
+    return wanted[0] if len(wanted) == 1 and wanted[0] < kept else None
 
 
 def _pull_one(derivative: Derivative, wanted: tuple[int, ...]) -> Pull:
@@ -388,26 +375,62 @@ def _pull_two(
 ) -> Pull:
     """Return the derivative of an op of two arrays, its parts summed back to the arguments' shapes if it broadcasts."""
     rule1, rule2 = _rule(derivative1, wanted1, 3), _rule(derivative2, wanted2, 3)
+    place1, place2 = _only_value(wanted1, 3), _only_value(wanted2, 3)
 
     def pull(node: Node, g: Any) -> Sequence[Any]:
-        saved = node.saved if type(g) is not Tensor else _lifted(node)
+        saved: Any = node.saved if type(g) is not Tensor else _lifted(node)
         parent1, parent2 = node.parents
-        g1: Any = None if parent1 is None else rule1(g, saved, node, 0)
-        g2: Any = None if parent2 is None else rule2(g, saved, node, 1)
+        g1: Any = None
+        g2: Any = None
+        if parent1 is not None:
+            g1 = rule1(g, saved, node, 0) if place1 is None else derivative1(g, saved[place1])
+        if parent2 is not None:
+            g2 = rule2(g, saved, node, 1) if place2 is None else derivative2(g, saved[place2])
         if broadcasts:
-            if parent1 is not None and g1.shape != parent1.shape:
+            shape = node.shape
+            if parent1 is not None and parent1.shape != shape:
                 g1 = sum_to(g1, parent1.shape)
-            if parent2 is not None and g2.shape != parent2.shape:
+            if parent2 is not None and parent2.shape != shape:
                 g2 = sum_to(g2, parent2.shape)
         return g1, g2
 
     return pull
 
 
+def recorded(
+    primitive: Primitive, operands: Sequence[Any], parents: tuple[Any, ...], saved: Any, parameters: Any, value: Array
+) -> Tensor:
+    """Return an op's result with a node on the tape."""
+    state = thread.state
+    node = new(Node)  # what its __init__ does, without the call
+    node.seq = tick()
+    node.primitive = primitive
+    node.parents = parents
+    node.saved = saved
+    node.params = parameters
+    node.shape = value.shape
+    node.dtype = value.dtype
+    node.scope = state.scope
+    node.label = None
+    if state.watchers:
+        tell(primitive.name, node, operands, value)
+    result = new(Tensor)
+    result.data = value if type(value) is ndarray else xp.asarray(value)
+    result.node = node
+    return result
+
+
+def unrecorded(name: str, operands: Sequence[Any], value: Array) -> Tensor:
+    """Return an op's result as a constant."""
+    if thread.state.watchers:
+        tell(name, None, operands, value)
+    return wrap(value, None)
+
+
 def tell(name: str, node: Node | None, operands: Sequence[Any], value: Array) -> None:
     """Tell whoever watches that an op was applied."""
     told = [Argument(x.data, x.node, x.name) if type(x) is Tensor else Argument(x) for x in operands]
-    for watcher in state.watchers:
+    for watcher in thread.state.watchers:
         watcher.applied(name, node, told, value)
 
 

@@ -13,7 +13,7 @@ from heapq import heappop, heappush
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
-from .tape import Leaf, Node, describe, state
+from .tape import Leaf, Node, describe, thread
 
 __all__ = ["Deferred", "Reach", "growth", "hooks", "retained", "sweep"]
 
@@ -42,28 +42,27 @@ class Deferred:
         return None
 
 
-class _Sum(Deferred):
-    """Several cotangents of one node: the dense ones added up, the deferred ones put aside."""
+class _Pile(Deferred):
+    """Several cotangents of one node, some of them deferred: these are put aside, the dense ones added up."""
 
     __slots__ = ("deferred", "dense", "owned")
 
-    def __init__(self, *cotangents: Any) -> None:
+    def __init__(self, first: Any, second: Any, owned: bool) -> None:
         self.dense: Any = None
         self.owned = False
         self.deferred: list[Deferred] = []
-        for cotangent in cotangents:
-            self.add(cotangent)
+        self.add(first)
+        self.owned = owned
+        self.add(second)
 
     def add(self, cotangent: Any) -> None:
-        """Add a cotangent: the first dense one is borrowed, the second allocates, later ones add in place."""
+        """Add a cotangent."""
         if isinstance(cotangent, Deferred):
             self.deferred.append(cotangent)
         elif self.dense is None:
             self.dense = cotangent
-        elif self.owned:
-            self.dense += cotangent
         else:
-            self.dense = self.dense + cotangent
+            self.dense = _added(self.dense, cotangent, self.owned)
             self.owned = True
 
     def total(self) -> Any:
@@ -71,37 +70,53 @@ class _Sum(Deferred):
         total = self.dense
         kinds: dict[type[Deferred], None] = dict.fromkeys(map(type, self.deferred))
         for kind in kinds:
-            settled = kind.settle([cotangent for cotangent in self.deferred if type(cotangent) is kind])
+            alike = self.deferred if len(kinds) == 1 else [one for one in self.deferred if type(one) is kind]
+            settled = kind.settle(alike)
             total = settled if total is None else total + settled
         return total
 
 
-class _Inbox:
-    """The cotangents that wait at the nodes which a sweep has reached and not yet passed."""
+def _added(total: Any, cotangent: Any, owned: bool) -> Any:
+    """Return a sum of cotangents: in place of the first, if that is the sweep's own."""
+    if owned:
+        total += cotangent
+        return total
+    return total + cotangent
 
-    __slots__ = ("heap", "nodes", "waiting")
+
+class _Inbox:
+    """The cotangents that wait at the nodes which a sweep has reached and not yet passed, by the nodes' ``seq``.
+
+    The first one is borrowed, the second allocates, later ones add in place.
+    """
+
+    __slots__ = ("heap", "nodes", "owned", "waiting")
 
     def __init__(self) -> None:
         self.heap: list[int] = []
         self.nodes: dict[int, Any] = {}
         self.waiting: dict[int, Any] = {}
+        self.owned: set[int] = set()
 
     def deliver(self, node: Any, cotangent: Any) -> None:
-        """Add a cotangent to those of a node."""
-        seq, waiting = node.seq, self.waiting
-        if seq not in waiting:
-            waiting[seq] = cotangent
-            self.nodes[seq] = node
-            heappush(self.heap, -seq)
-        elif type(waiting[seq]) is _Sum:
-            waiting[seq].add(cotangent)
+        """Take in a cotangent of a node."""
+        seq = node.seq
+        if seq in self.waiting:
+            self.add(seq, cotangent)
         else:
-            waiting[seq] = _Sum(waiting[seq], cotangent)
+            self.waiting[seq], self.nodes[seq] = cotangent, node
+            heappush(self.heap, -seq)
 
-    def newest(self) -> tuple[Any, Any]:
-        """Take out the newest node with its cotangent: whatever uses the node has been passed."""
-        seq = -heappop(self.heap)
-        return self.nodes.pop(seq), self.waiting.pop(seq)
+    def add(self, seq: int, cotangent: Any) -> None:
+        """Add a cotangent to what waits at a node already."""
+        before = self.waiting[seq]
+        if type(before) is _Pile:
+            before.add(cotangent)
+        elif isinstance(before, Deferred) or isinstance(cotangent, Deferred):
+            self.waiting[seq] = _Pile(before, cotangent, seq in self.owned)
+        else:
+            self.waiting[seq] = _added(before, cotangent, seq in self.owned)
+            self.owned.add(seq)
 
 
 class Reach(NamedTuple):
@@ -137,11 +152,11 @@ def sweep(
     RuntimeError
         If a node was swept before, or if a leaf was changed after its use.
     """
-    state.sweeps += 1
+    thread.state.sweeps += 1
     try:
         return _carry(roots, arrive, None if wrt is None else frozenset(wrt), retain_graph)
     finally:
-        state.sweeps -= 1
+        thread.state.sweeps -= 1
 
 
 def _carry(
@@ -153,23 +168,31 @@ def _carry(
     """Carry cotangents as `sweep` says, to the targets or, if there are none, to the leaves."""
     oldest = 0 if targets is None else min((node.seq for node in targets), default=0)
     inbox = _Inbox()
-    deliver, watchers, length, last = inbox.deliver, state.watchers, 0, None
+    heap, nodes, waiting, owned = inbox.heap, inbox.nodes, inbox.waiting, inbox.owned
+    watchers, length, last = thread.state.watchers, 0, None
     hooked, keeping = hooks if len(hooks) else None, len(retained) > 0  # asked once: these answer slowly
+    asked = targets is not None or hooked is not None or keeping or bool(watchers)
     for root, cotangent in roots:
-        deliver(root, cotangent)
-    while inbox.heap:
-        node, cotangent = inbox.newest()
+        inbox.deliver(root, cotangent)
+    while heap:
+        seq = -heappop(heap)
+        node, cotangent = nodes.pop(seq), waiting.pop(seq)
         is_leaf = type(node) is Leaf
-        wanted = node in targets if targets is not None else is_leaf or (keeping and node in retained)
-        hook = hooked.get(node) if hooked is not None else None
-        owned = isinstance(cotangent, Deferred)
-        passed = _passed_on(node, cotangent) if owned and not (is_leaf or wanted or hook or watchers) else None
-        if owned and passed is None:
-            cotangent = (cotangent if type(cotangent) is _Sum else _Sum(cotangent)).total()
+        wanted, hook = is_leaf, None
+        if asked:
+            wanted = node in targets if targets is not None else is_leaf or (keeping and node in retained)
+            hook = hooked.get(node) if hooked is not None else None
+        passed = None
+        if isinstance(cotangent, Deferred):
+            passed = _passed_on(node, cotangent) if not (is_leaf or wanted or hook or watchers) else None
+            if passed is None:
+                cotangent = _settled(cotangent)
+                owned.add(seq)
         if hook is not None:
-            cotangent, owned = hook(cotangent), False
+            cotangent = hook(cotangent)
+            owned.discard(seq)
         if wanted:
-            arrive(node, cotangent, owned)
+            arrive(node, cotangent, seq in owned)
         if is_leaf:
             continue
         if node.saved is None:
@@ -177,14 +200,25 @@ def _carry(
         length += 1
         pull = _watched_pull if watchers else node.primitive.pull
         for parent, contribution in passed or zip(node.parents, pull(node, cotangent)):  # noqa: B905
-            if parent is not None and parent.seq >= oldest:
-                if parent.seq > node.seq:
+            if parent is None:
+                continue
+            at = parent.seq
+            if at in waiting:
+                inbox.add(at, contribution)
+            elif at >= oldest:
+                if at > seq:
                     raise RuntimeError(_changed_since(parent, node))
-                deliver(parent, contribution)
+                waiting[at], nodes[at] = contribution, parent
+                heappush(heap, -at)
         if not retain_graph:
             node.saved = None
         last = node
     return Reach(last, length)
+
+
+def _settled(cotangent: Deferred) -> Any:
+    """Return a deferred cotangent, or a pile of them, as a dense one."""
+    return cotangent.total() if type(cotangent) is _Pile else type(cotangent).settle([cotangent])
 
 
 def _watched_pull(node: Node, cotangent: Any) -> Sequence[Any]:
@@ -192,10 +226,10 @@ def _watched_pull(node: Node, cotangent: Any) -> Sequence[Any]:
     try:
         contributions = node.primitive.pull(node, cotangent)
     except Exception as error:
-        for watcher in state.watchers:
+        for watcher in thread.state.watchers:
             watcher.failed(node, error)
         raise
-    for watcher in state.watchers:
+    for watcher in thread.state.watchers:
         watcher.pulled(node, cotangent, contributions)
     return contributions
 
@@ -203,7 +237,7 @@ def _watched_pull(node: Node, cotangent: Any) -> Sequence[Any]:
 def _passed_on(node: Node, cotangent: Any) -> list[tuple[Any, Deferred]] | None:
     """Return deferred cotangents of a node as its only parent gets them, or None if they have to be made dense."""
     deferred = [cotangent]
-    if type(cotangent) is _Sum:
+    if type(cotangent) is _Pile:
         if cotangent.dense is not None:
             return None
         deferred = cotangent.deferred

@@ -1,7 +1,7 @@
 """The tape: what is computed, in order.
 
-A `Node` is one application of a primitive, a `Leaf` is where gradients arrive; `state` says whether, and where, a
-thread records. A `Watcher` is told of everything that is recorded and swept: a `Tape` is one that keeps it. Nothing
+A `Node` is one application of a primitive, a `Leaf` is where gradients arrive; `thread.state` says whether, and where,
+a thread records. A `Watcher` is told of everything that is recorded and swept: a `Tape` is one that keeps it. Nothing
 here knows what a tensor or an array is.
 """
 
@@ -34,7 +34,7 @@ __all__ = [
     "scope",
     "scope_path",
     "set_grad_enabled",
-    "state",
+    "thread",
     "users_line",
 ]  # fmt: skip
 
@@ -47,16 +47,26 @@ tick: Callable[[], int] = itertools.count(1).__next__
 """The clock: one counter for all threads, so that a node's place on the tape is unique and after its parents'."""
 
 
-class _State(threading.local):
+class State:
     """What belongs to one thread: whether it records, in which scope, how many sweeps are on, and who watches."""
 
-    recording: bool = True
-    sweeps: int = 0
-    scope: Scope = None
-    watchers: tuple[Watcher, ...] = ()
+    __slots__ = ("recording", "scope", "sweeps", "watchers")
+
+    def __init__(self) -> None:
+        self.recording = True
+        self.sweeps = 0
+        self.scope: Scope = None
+        self.watchers: tuple[Watcher, ...] = ()
 
 
-state = _State()
+class _Thread(threading.local):
+    """Where every thread finds its own state: to look it up takes longer than to read it, so hot paths do so once."""
+
+    def __init__(self) -> None:
+        self.state = State()
+
+
+thread = _Thread()
 
 
 class Leaf:
@@ -112,7 +122,7 @@ class Node:
         self.params = params
         self.shape = value.shape
         self.dtype = value.dtype
-        self.scope = state.scope
+        self.scope = thread.state.scope
         self.label: str | None = None
 
     @property
@@ -163,7 +173,7 @@ class scope(_Context):
     """Name what is computed inside: nodes made there carry the path of the scopes around them.
 
     >>> with scope("lstm"), scope("t=1"):
-    ...     print(scope_path(state.scope))
+    ...     print(scope_path(thread.state.scope))
     ('lstm', 't=1')
     """
 
@@ -173,11 +183,11 @@ class scope(_Context):
         self.name = name
 
     def __enter__(self) -> None:
-        self.outer = state.scope
-        state.scope = (self.outer, self.name)
+        self.outer = thread.state.scope
+        thread.state.scope = (self.outer, self.name)
 
     def __exit__(self, *exception: object) -> None:
-        state.scope = self.outer
+        thread.state.scope = self.outer
 
 
 def scope_path(linked: Scope) -> tuple[str, ...]:
@@ -201,19 +211,19 @@ class set_grad_enabled(_Context):
 
     def __init__(self, mode: bool) -> None:
         self.mode = mode
-        self.outer = state.recording
-        state.recording = mode
+        self.outer = thread.state.recording
+        thread.state.recording = mode
 
     def __call__(self, function: F) -> F:
         """Decorate a function: it is called in this mode."""
-        state.recording = self.outer  # to decorate a function is no call for good
+        thread.state.recording = self.outer  # to decorate a function is no call for good
         return (enable_grad() if self.mode else no_grad())(function)
 
     def __enter__(self) -> None:
-        state.recording = self.mode
+        thread.state.recording = self.mode
 
     def __exit__(self, *exception: object) -> None:
-        state.recording = self.outer
+        thread.state.recording = self.outer
 
 
 class _Recording(_Context):
@@ -224,11 +234,11 @@ class _Recording(_Context):
     mode: bool
 
     def __enter__(self) -> None:
-        self.outer = state.recording
-        state.recording = self.mode
+        self.outer = thread.state.recording
+        thread.state.recording = self.mode
 
     def __exit__(self, *exception: object) -> None:
-        state.recording = self.outer
+        thread.state.recording = self.outer
 
 
 class no_grad(_Recording):
@@ -247,7 +257,7 @@ class enable_grad(_Recording):
 
 def is_grad_enabled() -> bool:
     """Return whether what is computed here and now is recorded."""
-    return state.recording
+    return thread.state.recording
 
 
 class Argument(NamedTuple):
@@ -265,11 +275,11 @@ class Watcher:
     """
 
     def __enter__(self) -> Self:
-        state.watchers = (*state.watchers, self)
+        thread.state.watchers = (*thread.state.watchers, self)
         return self
 
     def __exit__(self, *exception: object) -> None:
-        state.watchers = state.watchers[:-1]
+        thread.state.watchers = thread.state.watchers[:-1]
 
     def applied(self, name: str, node: Node | None, operands: Sequence[Argument], value: Any) -> None:
         """Hear of a primitive's application; there is no node where nothing needed a gradient."""
@@ -365,7 +375,7 @@ class Tape(Watcher):
             for x in operands:
                 if x.node is not None and (type(x.node) is Leaf or x.node.seq < start):
                     self.given.setdefault(x.node, x.value)
-            self.entries.append(Entry(node, tuple(inputs), value, users_line(), state.sweeps > 0))
+            self.entries.append(Entry(node, tuple(inputs), value, users_line(), thread.state.sweeps > 0))
 
     def pulled(self, node: Node, cotangent: Any, contributions: Sequence[Any]) -> None:
         """Keep what a sweep has brought to a node and made of it."""

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 from .. import backend
 from ..backend import xp
 from ..sweep import Deferred
-from ..tape import Argument, Node, Watcher, describe, scope_path, state, users_line
+from ..tape import Argument, Node, Watcher, describe, scope_path, thread, users_line
 from ..tensor import Tensor
 
 __all__ = ["detect_anomaly"]
@@ -59,7 +59,7 @@ class detect_anomaly(Watcher):
         if found is None or any(_excuses(x.value, found[0]) for x in operands):
             return
         shapes = ", ".join(str(getattr(x.value, "shape", x.value)) for x in operands)
-        where = f" in {'/'.join(scope_path(state.scope))}" if state.scope else ""
+        where = f" in {'/'.join(scope_path(thread.state.scope))}" if thread.state.scope else ""
         raise FloatingPointError(
             f"anomaly: {name} of {shapes}{where} gave {found[0]} at index {found[1]}, computed at {line}"
         )

@@ -8,7 +8,7 @@ from typing import Any
 from .. import backend
 from ..ops import positive
 from ..primitive import Primitive, tell
-from ..tape import Leaf, Node, Tape, enable_grad, state, tick
+from ..tape import Leaf, Node, Tape, enable_grad, thread, tick
 from ..tensor import Tensor, asarray, wrap
 from .joint import flattened, parts_of, pulled_through, unflattened
 
@@ -45,7 +45,7 @@ def checkpoint(function: Callable[..., Any], *inputs: Any, **options: Any) -> An
     >>> x.grad
     Tensor([0.83994865, 0.00536346])
     """
-    if not state.recording:
+    if not thread.state.recording:
         return function(*inputs, **options)
     run = _Run(function, inputs, options)
     entered, start = run.leaves(), tick()
@@ -56,7 +56,7 @@ def checkpoint(function: Callable[..., Any], *inputs: Any, **options: Any) -> An
     if not parents:
         return run.packed([y.detach() for y in outputs])
     node = Node(_checkpoint, tuple(parents), (run, places), (), outputs[0])
-    if state.watchers:
+    if thread.state.watchers:
         tell("checkpoint", node, run.tensors, outputs[0].data)
     if len(outputs) == 1:
         return run.packed([wrap(outputs[0].data, node)])
@@ -77,13 +77,13 @@ class _Run:
 
     def repeat(self, tensors: Sequence[Tensor]) -> list[Tensor]:
         """Call the function with tensors in the place of those among the inputs, and return its own."""
-        given, watchers = iter(tensors), state.watchers
-        state.watchers = tuple(watcher for watcher in watchers if not isinstance(watcher, Tape))
+        given, watchers = iter(tensors), thread.state.watchers
+        thread.state.watchers = tuple(watcher for watcher in watchers if not isinstance(watcher, Tape))
         try:
             with enable_grad(), backend.seeded(self.seed):
                 result = self.function(*[next(given) if type(x) is Tensor else x for x in self.inputs], **self.options)
         finally:
-            state.watchers = watchers
+            thread.state.watchers = watchers
         outputs: list[Tensor] = []
         self.structure = flattened(result, outputs)
         return outputs

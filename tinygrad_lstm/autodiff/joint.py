@@ -8,7 +8,7 @@ from typing import Any
 from ..ops import zeros
 from ..primitive import Primitive, tell
 from ..sweep import Deferred
-from ..tape import Leaf, Node, state
+from ..tape import Leaf, Node, thread
 from ..tensor import Tensor, asarray, wrap
 from .gradients import cotangents_at
 
@@ -61,7 +61,7 @@ def parts_of(node: Node, results: Sequence[Tensor]) -> list[Tensor]:
 
 def _part_of(node: Node, place: int, result: Tensor) -> Tensor:
     part = Node(_part, (node,), (), (place,), result)
-    if state.watchers:
+    if thread.state.watchers:
         tell("part", part, [wrap(result.data, node), place], result.data)
     return wrap(result.data, part)
 
@@ -91,7 +91,7 @@ def seen_together(tensors: Sequence[Tensor], see: See) -> list[Tensor]:
     Tensors that are not on the tape come back as they are, and their gradient is None.
     """
     places = [i for i, x in enumerate(tensors) if x.node is not None]
-    if not places or not state.recording:
+    if not places or not thread.state.recording:
         return list(tensors)
 
     def pull(node: Node, cotangents: dict[int, Any]) -> list[Any]:
@@ -107,7 +107,7 @@ def seen_together(tensors: Sequence[Tensor], see: See) -> list[Tensor]:
     on_tape = [tensors[i] for i in places]
     parents = tuple(x.recorded("hook") for x in on_tape)
     node = Node(Primitive("seen", pull), parents, (), (), on_tape[0])
-    if state.watchers:
+    if thread.state.watchers:
         tell("seen", node, on_tape, on_tape[0].data)
     result = list(tensors)
     for i, part in zip(places, parts_of(node, on_tape), strict=True):

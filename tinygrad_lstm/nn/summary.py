@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from ..tape import Argument, Node, Watcher, enable_grad, scope_path, state
+from ..tape import Argument, Node, Watcher, enable_grad, scope_path, thread
 from ..tensor import Tensor
 from .evaluation import evaluating
 from .module import Module
@@ -227,7 +227,7 @@ class _Counter(Watcher):
 
     def entered(self, module: Module, inputs: Any) -> None:
         """Hear that a module is called."""
-        self.calls.append(_Call(self.tallies[module], len(scope_path(state.scope))))
+        self.calls.append(_Call(self.tallies[module], len(scope_path(thread.state.scope))))
 
     def left(self, module: Module, inputs: Any, output: Any) -> None:
         """Hear that it has returned."""
@@ -241,7 +241,7 @@ class _Counter(Watcher):
         count = _multiply_adds(name, node, [operand.value for operand in operands], value)
         if count == 0:
             return
-        path = scope_path(state.scope)
+        path = scope_path(thread.state.scope)
         for tally in {id(call.tally): call.tally for call in self.calls}.values():  # once, though it call itself
             tally.multiply_adds += count
         for call, inner in zip(self.calls, [*self.calls[1:], None], strict=True):

@@ -132,7 +132,8 @@ _affine = ternary("linear", _affine_forward,
                   lambda g, x2: g @ x2, lambda g, x1: Outer(_rows(g), _rows(x1)), lambda g, shape: sum_to(g, shape))
 _outer  = binary("outer", lambda x1, x2: x1[:, None] * x2, lambda g, x2: g @ x2, lambda g, x1: x1 @ g)
 _vecdot = binary("vecdot", lambda x1, x2: xp.einsum("...i,...i->...", x1, x2),
-                 lambda g, x2: expand_dims(g, -1) * x2, lambda g, x1: expand_dims(g, -1) * x1, broadcasts=True)
+                 lambda g, x2, shape: sum_to(expand_dims(g, -1) * x2, shape),
+                 lambda g, x1, shape: sum_to(expand_dims(g, -1) * x1, shape))
 _products = variadic("products", _sum_of_products,
                      lambda g, xs: [b @ g.T for b in xs[len(xs) // 2 :]] + [a @ g for a in xs[: len(xs) // 2]])
 # fmt: on

@@ -31,7 +31,7 @@ _permute_dims = unary("permute_dims", lambda x, axes: xp.transpose(x, axes),
                       lambda g, axes: permute_dims(g, _inverse(axes)), params=("axes",),
                       pass_deferred=lambda deferred, axes: deferred.permuted(_inverse(axes)))
 
-joined = variadic("concat", lambda xs, axis, lengths: xp.concatenate(xs, axis=axis),
+joined = variadic("concat", lambda xs, axis, lengths: xp.concatenate(xs, axis),
                   lambda g, axis, lengths: _cut(g, axis, lengths), params=("axis", "lengths"))
 _stack  = variadic("stack",  lambda xs, axis: xp.stack(xs, axis=axis),
                    lambda g, axis: [g[along(axis, i)] for i in range(g.shape[axis])], params=("axis",))

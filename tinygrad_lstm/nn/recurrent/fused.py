@@ -16,8 +16,7 @@ from ...autodiff.joint import parts_of, pulled_through
 from ...kernels import Kernel, fastest
 from ...ops import positive
 from ...primitive import Primitive
-from ...tape import Node, _Context, enable_grad
-from ...tape import state as thread
+from ...tape import Node, _Context, enable_grad, thread
 from ...tensor import Tensor, asarray, wrap
 
 __all__ = ["fused", "is_fusible", "stepwise"]
@@ -65,7 +64,7 @@ def is_fusible(op: str, option: str | None, tensors: Sequence[Tensor]) -> bool:
     tensors
         The input and the weights, which must be of one floating type.
     """
-    if backend.name != "numpy" or _local.stepwise or thread.watchers:
+    if backend.name != "numpy" or _local.stepwise or thread.state.watchers:
         return False
     dtypes = {x.dtype.char for x in tensors}
     if len(dtypes) > 1 or not dtypes <= set("fd"):
@@ -107,7 +106,7 @@ def fused(
     shown = [part if within is None else part * within for part in seen.values()]
     results = [wrap(y, None) for y in (outputs, *last, *shown)]
     parents = tuple(None if x is None else x.node for x in tensors)
-    if thread.recording and any(parents):
+    if thread.state.recording and any(parents):
         node = Node(Primitive(kernel.name, _pull), parents, (kernel, kept, tensors, twin), (), outputs)
         results = parts_of(node, results)
     return results[: 1 + parts], dict(zip(seen, results[1 + parts :], strict=True))

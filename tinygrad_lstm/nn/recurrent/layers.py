@@ -15,8 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from ...backend import host_array
 from ...ops import arange, concat, dropout, permute_dims, stack, unstack, where, zeros
-from ...tape import scope
-from ...tape import state as thread
+from ...tape import scope, thread
 from ...tensor import Tensor, asarray
 from .base import Noise, Recurrent, Seen, State, Weights, check, check_parts, share
 from .carrying import note_carried
@@ -249,7 +248,7 @@ class Layers(Recurrent):
 
     def _shares(self, x: Tensor, w: Weights, times: range) -> Iterator[Tensor]:
         """Give the input's share of each step: as many steps in one product as the cache holds, one while taping."""
-        together = 1 if thread.watchers else max(1, CACHED // max(1, x.shape[1] * w.weight_ih.shape[0]))
+        together = 1 if thread.state.watchers else max(1, CACHED // max(1, x.shape[1] * w.weight_ih.shape[0]))
         for start in range(0, len(times), together):
             block = times[start : start + together]
             if together == 1:  # taken when its step asks for it, in that step's scope
