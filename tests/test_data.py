@@ -167,7 +167,7 @@ def test_sequences_that_do_not_fit_are_refused() -> None:
         pad_sequence([tg.ones((2, 3)), tg.ones((2, 4))])
     with pytest.raises(ValueError, match=r"shapes \(\) and \(\), wanted shapes \(T, ...\)"):
         pad_sequence([tg.asarray(1.0)])
-    with pytest.raises(TypeError, match=r"constant_values=0.5 for elements of int64"):
+    with pytest.raises(TypeError, match=r"^pad_sequence: got padding_value=0.5 for elements of int64"):
         pad_sequence([[1], [2, 3]], padding_value=0.5)
     with pytest.raises(ValueError, match=r"^length_mask: got lengths of shape \(1, 2\), wanted \(B,\)"):
         length_mask([[1, 2]])

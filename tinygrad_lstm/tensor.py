@@ -512,8 +512,12 @@ def asarray(
     >>> asarray([[1, 2], [3, 4]]).shape
     (2, 2)
     """
-    if type(obj) is Tensor and dtype is None and not requires_grad and copy is not True:
-        return obj
+    if dtype is None and not requires_grad and copy is not True:
+        if type(obj) is Tensor:
+            return obj
+        if type(obj) is ndarray and device is None:
+            _check_kind(obj.dtype)
+            return wrap(obj, None)
     backend.check_device("asarray", device)
     tensor = Tensor(obj, dtype)
     if tensor.data is (obj.data if type(obj) is Tensor else obj):

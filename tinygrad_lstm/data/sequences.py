@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..ops import arange, pad, stack
+from ..ops import arange
+from ..ops.rearranging import beside
 from ..tensor import Tensor, asarray
 
 __all__ = ["length_mask", "pad_sequence", "sequence_lengths"]
@@ -32,6 +33,8 @@ def pad_sequence(sequences: Sequence[Any], *, batch_first: bool = False, padding
     ------
     ValueError
         If there is no sequence, or they do not fit each other.
+    TypeError
+        If integers are to be filled up with a fraction.
 
     Examples
     --------
@@ -42,18 +45,17 @@ def pad_sequence(sequences: Sequence[Any], *, batch_first: bool = False, padding
     tensors = [asarray(sequence) for sequence in sequences]
     if not tensors:
         raise ValueError("pad_sequence: got no sequences, wanted at least one.")
-    for tensor in tensors:
-        if tensor.ndim == 0 or tensor.shape[1:] != tensors[0].shape[1:]:
+    shapes = [tensor.shape for tensor in tensors]
+    for shape in shapes:
+        if not shape or shape[1:] != shapes[0][1:]:
             raise ValueError(
-                f"pad_sequence: got sequences of shapes {tensors[0].shape} and {tensor.shape}, wanted shapes (T, ...) "
-                "that differ in T alone."
+                f"pad_sequence: got sequences of shapes {shapes[0]} and {shape}, wanted shapes (T, ...) that differ "
+                "in T alone."
             )
-    if all(tensor.dtype.kind != "f" for tensor in tensors) and float(padding_value).is_integer():
-        padding_value = int(padding_value)
-    longest = max(map(len, tensors))
-    widths = [[(0, longest - len(tensor))] + [(0, 0)] * (tensor.ndim - 1) for tensor in tensors]
-    padded = [pad(tensor, width, constant_values=padding_value) for tensor, width in zip(tensors, widths, strict=True)]
-    return stack(padded, axis=0 if batch_first else 1)
+    if not float(padding_value).is_integer() and all(tensor.dtype.kind != "f" for tensor in tensors):
+        got = f"padding_value={padding_value} for elements of {tensors[0].dtype}"
+        raise TypeError(f"pad_sequence: got {got}, wanted a whole number.")
+    return beside(tensors, 0 if batch_first else 1, padding_value, [shape[0] for shape in shapes])
 
 
 def sequence_lengths(sequences: Sequence[Any]) -> Tensor:

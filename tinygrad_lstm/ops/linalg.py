@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from ..backend import Array, xp
+from ..backend import Array, ndarray, xp
 from ..primitive import binary, sum_to, ternary, variadic
 from ..sweep import Deferred
 from ..tensor import Tensor, method
@@ -45,7 +45,7 @@ class Outer(Deferred):
     def settle(cls, contributions: list[Outer]) -> Any:
         """Return the sum of the products."""
         if len(contributions) == 1:
-            return contributions[0].a.T @ contributions[0].b
+            return _times(contributions[0].a.T, contributions[0].b)
         return _products([pair.a for pair in contributions] + [pair.b for pair in contributions])
 
     def permuted(self, axes: tuple[int, ...]) -> Outer:
@@ -88,6 +88,11 @@ def _matmul_forward(x1: Array, x2: Array) -> Array:
     return _rows(x1).dot(x2).reshape((*x1.shape[:-1], x2.shape[1])) if x1.ndim > 2 else xp.matmul(x1, x2)
 
 
+def _times(g: Any, weight: Any) -> Any:
+    """Return ``g @ weight``; arrays go by the way of the forward pass."""
+    return _matmul_forward(g, weight) if type(g) is ndarray else g @ weight
+
+
 def _linear_forward(x: Array, weight: Array) -> Array:
     """Return ``x @ weight.T``."""
     return _matmul_forward(x, weight.T)
@@ -127,9 +132,10 @@ def _right_slope(g: Any, x1: Any, x2: Any) -> Any:
 
 # fmt: off
 _matmul = binary("matmul", _matmul_forward, _left_slope, _right_slope)
-_linear = binary("linear", _linear_forward, lambda g, x2: g @ x2, lambda g, x1: Outer(_rows(g), _rows(x1)))
+_linear = binary("linear", _linear_forward, lambda g, x2: _times(g, x2), lambda g, x1: Outer(_rows(g), _rows(x1)))
 _affine = ternary("linear", _affine_forward,
-                  lambda g, x2: g @ x2, lambda g, x1: Outer(_rows(g), _rows(x1)), lambda g, shape: sum_to(g, shape))
+                  lambda g, x2: _times(g, x2), lambda g, x1: Outer(_rows(g), _rows(x1)),
+                  lambda g, shape: sum_to(g, shape))
 _outer  = binary("outer", lambda x1, x2: x1[:, None] * x2, lambda g, x2: g @ x2, lambda g, x1: x1 @ g)
 _vecdot = binary("vecdot", lambda x1, x2: xp.einsum("...i,...i->...", x1, x2),
                  lambda g, x2, shape: sum_to(expand_dims(g, -1) * x2, shape),

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from .. import backend
 from ..backend import Array, xp
-from ..primitive import unary
+from ..primitive import unary, variadic
 from ..tensor import Axis, Tensor, asarray, method
 from .indexing import integers, take
 from .shape import counted, counted_axes, lengths_of, reshape, shape_of, whole
@@ -29,6 +29,9 @@ _tile   = unary("tile",   lambda x, times: xp.tile(x, times),
                 lambda g, shape, times: _sum_of_tiles(g, shape, times), params=("times",))
 _pad    = unary("pad",    lambda x, widths, value: _framed(x, widths, value),
                 lambda g, shape, widths: g[_inside(shape, widths)], params=("widths", "value"))
+beside  = variadic("pad_sequence", lambda xs, axis, value, lengths: _laid_beside(xs, axis, value, lengths),
+                   lambda g, axis, lengths: [g[_place(i, n, axis)] for i, n in enumerate(lengths)],
+                   params=("axis", "value", "lengths"))
 _tril   = unary("tril",   lambda x, k: xp.tril(x, k), lambda g, k: tril(g, k=k), params=("k",))
 _triu   = unary("triu",   lambda x, k: xp.triu(x, k), lambda g, k: triu(g, k=k), params=("k",))
 # fmt: on
@@ -68,6 +71,20 @@ def _framed(x: Array, widths: tuple[tuple[int, int], ...], value: float) -> Arra
     framed = xp.full(shape, value, dtype=x.dtype)
     framed[_inside(x.shape, widths)] = x
     return framed
+
+
+def _laid_beside(xs: list[Array], axis: int, value: float, lengths: Sequence[int]) -> Array:
+    """Return arrays side by side along a new axis, 0 or 1, each filled up at its end with a number."""
+    sides = [max(lengths), len(xs)] if axis else [len(xs), max(lengths)]
+    laid = xp.full((*sides, *xs[0].shape[1:]), value, dtype=xs[0].dtype)
+    for i, (x, n) in enumerate(zip(xs, lengths, strict=True)):
+        laid[_place(i, n, axis)] = x
+    return laid
+
+
+def _place(number: int, length: int, axis: int) -> tuple[Any, Any]:
+    """Return the index of one of arrays that are side by side along an axis, 0 or 1."""
+    return (slice(length), number) if axis else (number, slice(length))
 
 
 def flip(x: Tensor | Array, /, *, axis: Axis = None) -> Tensor:

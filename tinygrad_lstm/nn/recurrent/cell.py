@@ -38,7 +38,8 @@ class Cell(Recurrent):
         """Return the state after a step from ``x`` of shape (B, I) or (I,), and what was seen on the way."""
         op, x = type(self).__name__, asarray(x)
         batch = x.shape[:-1][:1]
-        check(op, "input", x, ("B", self.input_size) if batch else (self.input_size,))
+        if x.shape != (*batch, self.input_size):
+            check(op, "input", x, ("B", self.input_size) if batch else (self.input_size,))
         start = []
         for part, size in zip(state, self.state_sizes, strict=True):
             if part is None:
