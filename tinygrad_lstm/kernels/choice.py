@@ -38,7 +38,7 @@ def in_use() -> str:
     if _asked() == "numpy":
         return f"NumPy's, as {VARIABLE} says"
     if importlib.util.find_spec("numba") is None:
-        return "NumPy's: install tinygrad-lstm[fast] for compiled ones"
+        return "NumPy's: pip install numba for compiled ones"
     try:
         from .compiled.caching import folder
     except ImportError as error:

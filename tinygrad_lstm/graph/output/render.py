@@ -72,8 +72,7 @@ def drawn(text: str, form: str) -> bytes:
         return _by_program([program, f"-T{form}", *arguments], text)
     if importlib.util.find_spec("pygraphviz") is None:
         raise RenderError(
-            "draw: found neither Graphviz's program dot nor pygraphviz: pip install 'tinygrad-lstm[draw]', or install "
-            "Graphviz."
+            "draw: found neither Graphviz's program dot nor pygraphviz: pip install pygraphviz, or install Graphviz."
         )
     if text.count("\n") <= QUICK:
         return _by_libraries(text, form, arguments)
