@@ -19,6 +19,7 @@ from .sequences import (
     aligned,
     blocks_in,
     blocks_of,
+    clear,
     finish_stretch,
     input_shares_of,
     masked,
@@ -137,11 +138,9 @@ def _steps_back(n: int, s: Sizes, a: Space, low: int, count: int, m: Backward) -
             for k in range(stop - start):
                 if m.within and not flag(m.within + at + k):
                     copy(s.kind, (m.d_h + own,), (a.past + own,), units)
-                    for j in range(GATES):
-                        copy(s.kind, (m.zeros,), (d_z + j * state,), units)
-                        copy(s.kind, (m.zeros,), (d_s + j * state,), units)
-                    for j in range(GATES + 1):
-                        copy(s.kind, (m.zeros,), (column + j * gate,), units)
+                    clear(s, m.zeros, d_z, state, GATES, units)
+                    clear(s, m.zeros, d_s, state, GATES, units)
+                    clear(s, m.zeros, column, gate, GATES + 1, units)
                 else:
                     given = d_output if m.d_outputs else m.zeros
                     slopes(

@@ -19,6 +19,7 @@ from .sequences import (
     aligned,
     blocks_in,
     blocks_of,
+    clear,
     finish_stretch,
     input_shares_of,
     masked,
@@ -138,17 +139,15 @@ def _steps_back(n: int, s: Sizes, a: Space, low: int, count: int, m: Backward) -
             units, own = min(lanes, s.H - p * lanes), start * state + p * BYTES
             y = m.kept + (at * P + p) * BLOCK * BYTES
             d_z, column = d + p * BYTES, a.columns + (p * a.rows + here) * BYTES
-            is_first = t == s.first
-            c, c_row = (m.c_0 + own, state) if is_first else (y - s.step * s.B * row + C, row)
+            c, c_row = (m.c_0 + own, state) if t == s.first else (y - s.step * s.B * row + C, row)
             d_output = m.d_outputs + at * state + p * BYTES
             for k in range(stop - start):
                 d_zs = d_z, d_z + state, d_z + 2 * state, d_z + 3 * state
                 columns = column, column + gate, column + 2 * gate, column + 3 * gate
                 if m.within and not flag(m.within + at + k):
                     copy(s.kind, (m.d_h + own,), (a.past + own,), units)
-                    for j in range(GATES):
-                        copy(s.kind, (m.zeros,), (d_z + j * state,), units)
-                        copy(s.kind, (m.zeros,), (column + j * gate,), units)
+                    clear(s, m.zeros, d_z, state, GATES, units)
+                    clear(s, m.zeros, column, gate, GATES, units)
                 else:
                     if m.within:
                         copy(s.kind, (m.zeros,), (a.past + own,), units)

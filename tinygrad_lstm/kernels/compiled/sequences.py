@@ -19,6 +19,7 @@ from .products import (
     WIDE,
     add_rows,
     add_transposed,
+    copy,
     fill,
     multiply,
     pack_panel,
@@ -36,6 +37,7 @@ __all__ = [
     "aligned",
     "blocks_in",
     "blocks_of",
+    "clear",
     "finish_stretch",
     "input_shares_of",
     "masked",
@@ -291,6 +293,13 @@ def stretch(n: int, s: Sizes, a: Space) -> tuple[int, int]:
     count = min(a.steps, s.T - done)
     t = s.first + s.step * (s.T - 1 - done)
     return t - count + 1 if s.step > 0 else t, count
+
+
+@piece
+def clear(s: Sizes, zeros: int, place: int, distance: int, count: int, units: int) -> None:
+    """Write zeros to the units of so many gates, of a step that a sequence does not have."""
+    for n in range(count):
+        copy(s.kind, (zeros,), (place + n * distance,), units)
 
 
 # The derivatives of weights and input, a stretch at a time
