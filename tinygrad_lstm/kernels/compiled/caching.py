@@ -16,7 +16,7 @@ from typing import Any
 
 import numba
 
-__all__ = ["apart", "compiled", "folder", "piece"]
+__all__ = ["apart", "compiled", "folder", "inlined", "piece"]
 
 
 def folder() -> Path:
@@ -53,6 +53,11 @@ def apart(*which: object) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 def piece(function: Callable[..., Any]) -> Any:
     """Return a function for compiled ones to call, with which it is compiled and kept."""
     return numba.njit(function, **OPTIONS)
+
+
+def inlined(function: Callable[..., Any]) -> Any:
+    """Return the same, compiled as a part of whatever calls it, and not by itself before: that takes half the time."""
+    return numba.njit(function, inline="always", **OPTIONS)
 
 
 def compiled(function: Callable[..., Any]) -> Any:

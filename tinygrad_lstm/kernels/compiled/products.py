@@ -12,7 +12,7 @@ from typing import Any
 from numba import types
 from numba.core import cgutils
 
-from .caching import apart, piece
+from .caching import apart, inlined, piece
 from .lanes import BYTES, INT, elementwise, emitted, lanes_below, lanes_of, load, registers, size_of, store, transpose
 from .tile import rows_of, tile
 
@@ -112,7 +112,7 @@ def panel_product(vectors: int) -> Any:
 _product = panel_product(WIDE)
 
 
-@piece
+@inlined
 def multiply(
     kind: Any, rows: int, a: int, a_row: int, depth: int, w: int, columns: int, first: int, first_row: int, c: int,
     c_row: int,

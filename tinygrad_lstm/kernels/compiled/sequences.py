@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from ...backend import Array, xp
-from .caching import apart, piece
+from .caching import apart, inlined, piece
 from .lanes import BYTES, address, allocate, kind_of, lanes_of, size_of
 from .products import (
     WIDE,
@@ -212,7 +212,7 @@ def sizes_of(x: Any, H: int, first: int, step: int, pieces: int) -> Sizes:
 _pack_transposed, _pack_panel = shared(pack_transposed), shared(pack_panel)
 
 
-@piece
+@inlined
 def pack_weights(team: int, s: Sizes, gates: int, W_ih: Any, W_hh: Any, biases: Any) -> Packed:
     """Return both weights transposed, and the biases, in panels that are as wide as the gates of a block."""
     P = blocks_in(s)
@@ -236,7 +236,7 @@ def input_shares_of(gates: int, block: int) -> Any:
     """
     product = panel_product(gates)
 
-    @piece
+    @inlined
     @apart(gates, block)
     def input_shares(n: int, t: int, start: int, stop: int, s: Sizes, x: int, w: int, b: int, kept: int) -> None:
         P, rows, across = blocks_in(s), stop - start, s.inputs * size_of(s.kind)
@@ -255,7 +255,7 @@ def input_shares_of(gates: int, block: int) -> Any:
     return input_shares
 
 
-@piece
+@inlined
 def space_for(team: int, s: Sizes, gates: int, columns: int, W_ih: Any, W_hh: Any, needs_x: bool) -> Space:
     """Return the memory of a backward pass, with the weights packed, for so many columns of derivatives to a unit."""
     across, wide, depth, size = panels_in(s.kind, s.inputs), panels_in(s.kind, s.H), gates * s.H, size_of(s.kind)
@@ -358,7 +358,7 @@ def _input_back(n: int, pieces: int, s: Sizes, depth: int, rows: int, low: int, 
 _pack_steps, _weights, _input = shared(_pack_step), shared(_add_to_weights), shared(_input_back)
 
 
-@piece
+@inlined
 def finish_stretch(team: int, s: Sizes, gates: int, last: int, low: int, count: int, a: Space, g: Gradients) -> None:
     """Add the part of a stretch, of so many steps from ``low`` on, to all derivatives but the state's."""
     rows, depth = count * s.B, gates * s.H

@@ -26,7 +26,7 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from .caching import apart, compiled, piece
+from .caching import apart, compiled, inlined, piece
 from .lanes import INT, address, emitted
 
 __all__ = ["LISTENS", "WORDS", "bounds", "serve", "shared"]
@@ -181,7 +181,7 @@ def shared(part: Any) -> Any:
 
         return types.UniTuple(types.intp, 2)(arguments), emit
 
-    @piece
+    @inlined
     @apart(part.py_func.__module__, part.py_func.__qualname__)
     def run(team: int, count: int, arguments: Any) -> None:
         code, data = entry(arguments)
