@@ -149,6 +149,13 @@ def test_gradients_go_back_to_the_sequences_alone() -> None:
     ]  # fmt: skip
 
 
+def test_padding_is_one_node_however_many_the_sequences() -> None:
+    parts = [tg.asarray(part.detach(), requires_grad=True) for part in sequences([3, 1, 2])]
+    with tg.Tape() as tape:
+        pad_sequence(parts)
+    assert [entry.node.name for entry in tape] == ["pad_sequence"]
+
+
 def test_lists_are_padded_as_tensors_are() -> None:
     assert pad_sequence([[1], [2, 3]], padding_value=9.0).tolist() == [[1, 2], [9, 3]]
     assert pad_sequence([[0.5], [1.5, 2.5]]).dtype == "float32"
