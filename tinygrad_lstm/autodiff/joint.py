@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from ..backend import Array
 from ..ops import zeros
 from ..primitive import Primitive, tell
 from ..sweep import Deferred
@@ -12,7 +13,7 @@ from ..tape import Leaf, Node, thread
 from ..tensor import Tensor, asarray, wrap
 from .gradients import cotangents_at
 
-__all__ = ["flattened", "nothing", "parts_of", "pulled_through", "seen_together", "unflattened"]
+__all__ = ["flattened", "made", "nothing", "parts_of", "pulled_through", "seen_together", "unflattened"]
 
 PLACE = object()
 """Stands in a structure where a tensor was."""
@@ -52,6 +53,28 @@ class _Part(Deferred):
 
 
 _part = Primitive("part", lambda node, g: (_Part(g, *node.params),))
+
+
+class _Made(Deferred):
+    """A cotangent that was made for its receiver alone, who need not copy it: weights are large."""
+
+    __slots__ = ("g",)
+
+    def __init__(self, g: Array) -> None:
+        self.g = g
+
+    @classmethod
+    def settle(cls, contributions: list[_Made]) -> Array:
+        """Return the sum, in place of the first."""
+        total, *others = (one.g for one in contributions)
+        for g in others:
+            total += g
+        return total
+
+
+def made(g: Array | None) -> Any:
+    """Return a derivative of a kernel as made for its receiver, unless it is a part of something larger."""
+    return g if g is None or g.base is not None else _Made(g)
 
 
 def parts_of(node: Node, results: Sequence[Tensor]) -> list[Tensor]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ... import backend
-from ...autodiff.joint import parts_of, pulled_through
+from ...autodiff.joint import made, parts_of, pulled_through
 from ...kernels import Kernel, fastest
 from ...ops import positive
 from ...primitive import Primitive
@@ -126,7 +126,7 @@ def _pull(node: Node, cotangents: dict[int, Any]) -> list[Any]:
         return _pull_through(twin, tensors, cotangents, recorded)
     last = tuple(cotangents.get(1 + part) for part in range(parts))
     d_x, d_state, d_weights = kernel.backward(kept, cotangents.get(0), last, node.parents[0] is not None)
-    found = (d_x, *d_state, *d_weights)
+    found = (d_x, *d_state, *map(made, d_weights))
     return [None if parent is None else d for parent, d in zip(node.parents, found, strict=True)]
 
 
