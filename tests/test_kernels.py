@@ -132,6 +132,23 @@ def test_where_nothing_is_recorded_nothing_is_kept(kind: str) -> None:
 
 
 @every_kind
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("lengths", [None, LENGTHS], ids=["full", "lengths"])
+@pytest.mark.parametrize("at_once", [1, 45])
+def test_where_nothing_is_recorded_a_sequence_goes_in_stretches(
+    kind: str, bidirectional: bool, lengths: list[int] | None, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of one step, and of two or three of four."""
+    layer, x, state = made(kind, bidirectional=bidirectional)
+    wanted = results(layer, x, state, lengths=lengths)
+    monkeypatch.setattr(fused, "AT_ONCE", at_once)
+    with tg.no_grad():
+        found = results(layer, x, state, lengths=lengths)
+    for ours, theirs in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(ours.numpy(), theirs.detach().numpy(), rtol=1e-12, atol=1e-14)
+
+
+@every_kind
 @pytest.mark.parametrize("lengths", [None, LENGTHS], ids=["full", "lengths"])
 def test_what_is_recorded_comes_from_the_kernel_with_gradients(kind: str, lengths: list[int] | None) -> None:
     layer, x, state = made(kind, bidirectional=True)

@@ -137,6 +137,17 @@ def test_a_step_takes_as_much_memory_at_any_length(options: dict[str, int]) -> N
     assert many <= 1.05 * more <= 1.2 * few
 
 
+@in_one_piece
+@every_kernel
+def test_without_recording_the_gates_of_few_steps_are_in_memory(options: dict[str, int]) -> None:
+    layer, x = nn.LSTM(8, 64, **options), tg.randn(8_192, 16, 8)
+    with tg.no_grad():
+        layer(x[:1])
+        taken = peak(lambda: layer(x))
+    gates = 4 * 8_192 * 16 * 64 * 4
+    assert taken < gates / 1.5
+
+
 def test_a_composed_step_takes_as_much_memory_at_any_length() -> None:
     with nn.stepwise():
         assert exponent(COMPOSED, peaks(training_step, COMPOSED)) == pytest.approx(1.0, abs=0.05)

@@ -13,6 +13,7 @@ from typing import Any
 
 from ... import backend
 from ...autodiff.joint import made, parts_of, pulled_through
+from ...backend import Array, xp
 from ...kernels import Kernel, fastest
 from ...ops import positive
 from ...primitive import Primitive
@@ -23,6 +24,9 @@ __all__ = ["fused", "is_fusible", "stepwise"]
 
 Twin = Callable[[Sequence[Tensor | None]], Sequence[Tensor]]
 """The composed steps: from the input, the parts of the state and the weights to the outputs and the last state."""
+
+AT_ONCE = 1 << 20
+"""How many elements of the states of all steps are computed at once where no derivative will want them."""
 
 _told: set[str] = set()
 
@@ -101,15 +105,37 @@ def fused(
     within = None if padding.within is None else padding.within.data
     x, state, weights = arrays[0], tuple(arrays[1 : 1 + parts]), arrays[1 + parts :]
     kernel = fastest(kernel, x, state, weights)
+    parents = tuple(None if x is None else x.node for x in tensors)
+    on_tape = thread.state.recording and any(parents)
+    if not on_tape and not record:
+        outputs, last = _in_stretches(kernel, x, state, weights, times, within)
+        return [wrap(y, None) for y in (outputs, *last)], {}
     outputs, last, kept = kernel.forward(x, state, weights, times, within)
     seen = kernel.seen(kept) if record else {}
     shown = [part if within is None else part * within for part in seen.values()]
     results = [wrap(y, None) for y in (outputs, *last, *shown)]
-    parents = tuple(None if x is None else x.node for x in tensors)
-    if thread.state.recording and any(parents):
+    if on_tape:
         node = Node(Primitive(kernel.name, _pull), parents, (kernel, kept, tensors, twin), (), outputs)
         results = parts_of(node, results)
     return results[: 1 + parts], dict(zip(seen, results[1 + parts :], strict=True))
+
+
+def _in_stretches(
+    kernel: Kernel, x: Array, state: tuple[Array, ...], weights: Sequence[Any], times: range, within: Array | None
+) -> tuple[Array, tuple[Array, ...]]:
+    """Return the outputs and the last state of a sequence whose gates nobody wants: not all are in memory at once."""
+    steps = max(1, AT_ONCE // max(1, state[-1].size))
+    outputs = None
+    for start in range(0, len(times), steps):
+        here = times[start : start + steps]
+        part, order = slice(min(here), max(here) + 1), range(len(here))[:: times.step]
+        y, state = kernel.forward(x[part], state, weights, order, None if within is None else within[part])[:2]
+        if len(here) == len(times):
+            return y, state
+        if outputs is None:
+            outputs = xp.empty((len(times), *y.shape[1:]), y.dtype)
+        outputs[part] = y
+    return outputs, state
 
 
 def _pull(node: Node, cotangents: dict[int, Any]) -> list[Any]:
