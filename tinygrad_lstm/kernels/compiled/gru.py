@@ -198,7 +198,7 @@ def _backward(
     for n in range(stretches_in(s, a)):
         low, count = stretch(n, s, a)
         _run_back(team, pieces, (s, a, low, count, m))
-        finish_stretch(team, s, GATES, GATES, low, count, a, g)
+        finish_stretch(n, team, s, GATES, GATES, low, count, a, g)
     release(a.base)
 
 
@@ -227,7 +227,7 @@ def backward(
     (T, B, inputs), H, dtype = x.shape, W_hh.shape[1], x.dtype
     d_h = begin(d_last[0], h_0)
     d_x = xp.empty_like(x) if needs_x else None
-    d_W_ih, d_W_hh = xp.zeros(W_ih.shape, dtype), xp.zeros(W_hh.shape, dtype)
+    d_W_ih, d_W_hh = xp.empty_like(W_ih), xp.empty_like(W_hh)
     d_b_ih, d_b_hh = xp.zeros(GATES * H, dtype), xp.zeros(GATES * H, dtype)
     words = team_for(6.0 * T * B * H * (inputs + H))
     _backward(

@@ -202,7 +202,7 @@ def _backward(
     for n in range(stretches_in(s, a)):
         low, count = stretch(n, s, a)
         _run_back(team, pieces, (s, a, low, count, m))
-        finish_stretch(team, s, GATES, GATES - 1, low, count, a, g)
+        finish_stretch(n, team, s, GATES, GATES - 1, low, count, a, g)
     release(a.base)
 
 
@@ -232,7 +232,7 @@ def backward(
     (T, B, inputs), H, dtype = x.shape, W_hh.shape[1], x.dtype
     d_h, d_c = begin(d_last[0], h_0), begin(d_last[1], c_0)
     d_x = xp.empty_like(x) if needs_x else None
-    d_W_ih, d_W_hh, d_b = (xp.zeros(shape, dtype) for shape in (W_ih.shape, W_hh.shape, 4 * H))
+    d_W_ih, d_W_hh, d_b = xp.empty_like(W_ih), xp.empty_like(W_hh), xp.zeros(4 * H, dtype)
     words = team_for(8.0 * T * B * H * (inputs + H))
     _backward(
         words, pieces_of(B, words), times.start, times.step, x, h_0, c_0, W_ih, W_hh, steps_had(within), blocks, hs,

@@ -19,10 +19,10 @@ from .tile import rows_of, tile
 __all__ = [
     "WIDE",
     "add_rows",
-    "add_transposed",
     "copy",
     "fill",
     "multiply",
+    "multiply_transposed",
     "pack_panel",
     "pack_transposed",
     "panel_product",
@@ -33,7 +33,7 @@ WIDE = 2
 """Vectors across a panel, unless said otherwise."""
 
 HALF = 8
-"""Rows of the tiles that `add_transposed` makes, which has a vector's length of them or fewer."""
+"""Rows of the tiles that `multiply_transposed` makes, which has a vector's length of them or fewer."""
 
 copy = elementwise(lambda x: (x,))
 _wide, _stacked = tile(WIDE), tile(WIDE, is_stacked=True)
@@ -125,20 +125,21 @@ def multiply(
 
 
 @piece
-def add_transposed(
-    kind: Any, rows: int, d: int, depth: int, w: int, w_panel: int, columns: int, c: int, c_row: int
-) -> None:
-    """Add ``d.T @ w`` to ``c``, ``d`` being (depth, vector), of which there are so many rows, and ``w`` panels.
+def multiply_transposed(
+    kind: Any, rows: int, d: int, depth: int, w: int, w_panel: int, columns: int, first: int, first_row: int, c: int,
+    c_row: int,
+) -> None:  # fmt: skip
+    """Write ``first + d.T @ w`` to ``c``, ``d`` being (depth, vector), of which there are so many rows, ``w`` panels.
 
     ``w_panel`` is the distance between panels.
     """
     for n in range(panels_in(kind, columns)):
         here = columns - n * WIDE * lanes_of(kind)
         for row in range(0, rows, HALF):
-            place = c + row * c_row + n * WIDE * BYTES
+            begin, place = first + row * first_row + n * WIDE * BYTES, c + row * c_row + n * WIDE * BYTES
             _stacked(
                 kind, min(HALF, rows - row),
-                (d + row * size_of(kind), BYTES, w + n * w_panel, place, c_row, place, c_row, depth, here),
+                (d + row * size_of(kind), BYTES, w + n * w_panel, begin, first_row, place, c_row, depth, here),
             )  # fmt: skip
 
 

@@ -18,10 +18,10 @@ from .lanes import BYTES, address, allocate, kind_of, lanes_of, size_of
 from .products import (
     WIDE,
     add_rows,
-    add_transposed,
     copy,
     fill,
     multiply,
+    multiply_transposed,
     pack_panel,
     pack_transposed,
     panel_product,
@@ -325,10 +325,13 @@ def _pack_rows(s: Sizes, source: int, columns: int, target: int, rows: int) -> N
 
 
 @piece
-def _add_to_weights(n: int, s: Sizes, gates: int, last: int, depth: int, a: Space, g: Gradients) -> None:
+def _add_to_weights(
+    n: int, s: Sizes, gates: int, last: int, is_first: bool, depth: int, a: Space, g: Gradients
+) -> None:
     """Add a stretch's part of the n-th vector of rows, P to a gate, to the derivatives of weights and biases.
 
-    The state's share of the last gate has columns of its own, those of gate ``last``.
+    The state's share of the last gate has columns of its own, those of gate ``last``. The first stretch writes those of
+    the weights.
     """
     size, lanes, P, between = size_of(s.kind), lanes_of(s.kind), blocks_in(s), a.rows * WIDE * BYTES
     gate, p = n // P, n % P
@@ -336,8 +339,10 @@ def _add_to_weights(n: int, s: Sizes, gates: int, last: int, depth: int, a: Spac
     of_x = a.columns + n * a.rows * BYTES
     of_h = of_x + (last - gate) * P * a.rows * BYTES if gate == gates - 1 else of_x
     across, wide = s.inputs * size, s.H * size
-    add_transposed(s.kind, some, of_x, depth, a.x, between, s.inputs, g.d_W_ih + row * across, across)
-    add_transposed(s.kind, some, of_h, depth, a.h, between, s.H, g.d_W_hh + row * wide, wide)
+    d_W_ih, d_W_hh = g.d_W_ih + row * across, g.d_W_hh + row * wide
+    x_first, x_row, h_first, h_row = (g.zeros, 0, g.zeros, 0) if is_first else (d_W_ih, across, d_W_hh, wide)
+    multiply_transposed(s.kind, some, of_x, depth, a.x, between, s.inputs, x_first, x_row, d_W_ih, across)
+    multiply_transposed(s.kind, some, of_h, depth, a.h, between, s.H, h_first, h_row, d_W_hh, wide)
     if g.d_b_ih:
         add_rows(s.kind, of_x, depth, g.d_b_ih + row * size, some)
     if g.d_b_hh:
@@ -359,11 +364,13 @@ _pack_steps, _weights, _input = shared(_pack_step), shared(_add_to_weights), sha
 
 
 @inlined
-def finish_stretch(team: int, s: Sizes, gates: int, last: int, low: int, count: int, a: Space, g: Gradients) -> None:
-    """Add the part of a stretch, of so many steps from ``low`` on, to all derivatives but the state's."""
+def finish_stretch(
+    n: int, team: int, s: Sizes, gates: int, last: int, low: int, count: int, a: Space, g: Gradients
+) -> None:
+    """Add the part of the n-th stretch, of so many steps from ``low`` on, to all derivatives but the state's."""
     rows, depth = count * s.B, gates * s.H
     _pack_steps(team, count, (s, low, a, g))
-    _weights(team, gates * blocks_in(s), (s, gates, last, rows, a, g))
+    _weights(team, gates * blocks_in(s), (s, gates, last, n == 0, rows, a, g))
     if g.d_x:
         pieces = (rows + FEW - 1) // FEW
         _input(team, pieces, (pieces, s, depth, rows, low, a, g))
