@@ -10,7 +10,7 @@ demo: .venv/installed-draw  ## train on real text, draw the model, say where eve
 	$(RUN) tinygrad_lstm demo
 
 test: .venv/installed-test  ## the whole suite, on NumPy and on a strict stand-in for CuPy
-	@echo "On NumPy and on a stand-in for CuPy side by side: each is shown when it is over, after two minutes or three."
+	@echo "On NumPy and on a stand-in for CuPy side by side: each is shown when it is over, after some minutes."
 	$(MAKE) --jobs=2 $(SYNCED) --no-print-directory test-numpy test-standin
 
 test-numpy: .venv/installed-test

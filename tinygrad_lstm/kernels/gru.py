@@ -21,6 +21,7 @@ from .shared import (
     cotangents,
     ending,
     let_go,
+    masked,
     parts,
     rows,
     shares,
@@ -47,7 +48,7 @@ def forward(
         _steps(y, hs[part.start : part.stop + 1], W_h, b_h, missing[part])
     outputs = rows(hs[1:], times)
     kept = Kept(x, state, weights, times, within, (hs, ys))
-    return outputs if within is None else outputs * within, (xp.ascontiguousarray(hs[-1].T),), kept
+    return masked(outputs, within), (xp.ascontiguousarray(hs[-1].T),), kept
 
 
 def _halved(weight: Array) -> Array:

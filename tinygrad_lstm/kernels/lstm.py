@@ -22,6 +22,7 @@ from .shared import (
     cotangents,
     ending,
     let_go,
+    masked,
     parts,
     rows,
     shares,
@@ -53,7 +54,7 @@ def forward(
     outputs = rows(hs[1:], times)
     last = (xp.ascontiguousarray(hs[-1].T), xp.ascontiguousarray(c_T.T))
     kept = Kept(x, state, weights, times, within, (hs, ys, cs))
-    return outputs if within is None else outputs * within, last, kept
+    return masked(outputs, within), last, kept
 
 
 def _arranged(weight: Array) -> Array:

@@ -18,6 +18,7 @@ from .shared import (
     cotangents,
     ending,
     let_go,
+    masked,
     parts,
     rows,
     shares,
@@ -50,7 +51,7 @@ def forward(
                 xp.copyto(h_t, h, where=without)
     outputs = rows(hs[1:], times)
     kept = Kept(x, state, weights, times, within, (hs,))
-    return outputs if within is None else outputs * within, (xp.ascontiguousarray(hs[-1].T),), kept
+    return masked(outputs, within), (xp.ascontiguousarray(hs[-1].T),), kept
 
 
 def backward(

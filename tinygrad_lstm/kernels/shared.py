@@ -24,6 +24,7 @@ __all__ = [
     "cotangents",
     "ending",
     "let_go",
+    "masked",
     "parts",
     "rows",
     "shares",
@@ -115,7 +116,12 @@ def cotangents(d_outputs: Array | None, within: Within, times: range) -> Any:
     """Return those of the outputs step by step, in columns; None for each if there are none."""
     if d_outputs is None:
         return [None] * len(times)
-    return columns(d_outputs if within is None else d_outputs * within, times)
+    return columns(masked(d_outputs, within), times)
+
+
+def masked(x: Array, within: Within) -> Array:
+    """Return what belongs to steps, with 0 where a sequence does not have the step."""
+    return x if within is None else x * within
 
 
 def let_go(d_new: Array, absent: Array) -> Any:

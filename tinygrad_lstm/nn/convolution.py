@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import ClassVar
 
 from ..ops import conv1d, conv2d
@@ -43,6 +44,11 @@ class _Convolution(Module):
         self.bias = uniform(out_channels, bound=bound) if bias else None
         self.stride, self.padding, self.dilation, self.groups = stride, padding, dilation, groups
 
+    def _by(self, op: Callable[..., Tensor], x: Tensor) -> Tensor:
+        """Return what an op makes of an input, by the weights and settings."""
+        settings = {"stride": self.stride, "padding": self.padding, "dilation": self.dilation, "groups": self.groups}
+        return op(x, self.weight, self.bias, **settings)
+
 
 class Conv1d(_Convolution):
     """Convolve along the last axis: `tinygrad_lstm.conv1d` with a weight and a bias of its own.
@@ -82,10 +88,7 @@ class Conv1d(_Convolution):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the output (N, out_channels, M) for one of shape (N, in_channels, L), or both without N."""
-        return conv1d(
-            x, self.weight, self.bias,
-            stride=self.stride, padding=self.padding, dilation=self.dilation, groups=self.groups,
-        )  # fmt: skip
+        return self._by(conv1d, x)
 
 
 class Conv2d(_Convolution):
@@ -126,7 +129,4 @@ class Conv2d(_Convolution):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the output (N, out_channels, H', W') for one of shape (N, in_channels, H, W), or both without N."""
-        return conv2d(
-            x, self.weight, self.bias,
-            stride=self.stride, padding=self.padding, dilation=self.dilation, groups=self.groups,
-        )  # fmt: skip
+        return self._by(conv2d, x)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ...backend import Array, xp
-from ..shared import Kept, Kernel, Within, begin
+from ..shared import Kept, Kernel, Within, begin, masked
 from .caching import compiled, piece
 from .gates import sigmoid, tanh
 from .lanes import BYTES, Lanes, address, elementwise, flag, lanes_of, release, size_of
@@ -22,7 +22,6 @@ from .sequences import (
     clear,
     finish_stretch,
     input_shares_of,
-    masked,
     pack_weights,
     sizes_of,
     space_for,
@@ -34,7 +33,7 @@ from .sequences import (
     whole_or_nothing,
 )
 from .team import bounds, shared
-from .workers import pieces_of, team_for
+from .workers import team_for
 
 __all__ = ["GRU"]
 
@@ -211,9 +210,9 @@ def forward(
     x, h_0, W_ih, W_hh = map(whole, (x, *state, W_ih, W_hh))
     biases = [xp.zeros(GATES * H, dtype) if b is None else whole(b) for b in (b_ih, b_hh)]
     kept, hs, h_n = blocks_of(T * B, H, BLOCK, dtype), xp.empty((T, B, H), dtype), xp.empty((B, H), dtype)
-    words = team_for(6.0 * T * B * H * (inputs + H))
+    words, pieces = team_for(6.0 * T * B * H * (inputs + H), B)
     _forward(
-        words, pieces_of(B, words), times.start, times.step, x, h_0, W_ih, W_hh, *biases, steps_had(within), kept, hs,
+        words, pieces, times.start, times.step, x, h_0, W_ih, W_hh, *biases, steps_had(within), kept, hs,
         h_n, blocks_of(B, 1, GATES, dtype),
     )  # fmt: skip
     return masked(hs, within), (h_n,), Kept(x, (h_0,), (W_ih, W_hh, b_ih, b_hh), times, within, (kept, hs))
@@ -229,9 +228,9 @@ def backward(
     d_x = xp.empty_like(x) if needs_x else None
     d_W_ih, d_W_hh = xp.empty_like(W_ih), xp.empty_like(W_hh)
     d_b_ih, d_b_hh = xp.zeros(GATES * H, dtype), xp.zeros(GATES * H, dtype)
-    words = team_for(6.0 * T * B * H * (inputs + H))
+    words, pieces = team_for(6.0 * T * B * H * (inputs + H), B)
     _backward(
-        words, pieces_of(B, words), times.start, times.step, x, h_0, W_ih, W_hh, steps_had(within), blocks, hs,
+        words, pieces, times.start, times.step, x, h_0, W_ih, W_hh, steps_had(within), blocks, hs,
         whole_or_nothing(d_outputs, dtype), d_h, xp.empty((B, GATES * H), dtype), whole_or_nothing(d_x, dtype), d_W_ih,
         d_W_hh, d_b_ih, d_b_hh, xp.zeros(max(H, inputs), dtype),
     )  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ...backend import Array, xp
-from ..shared import Kept, Kernel, Within, begin
+from ..shared import Kept, Kernel, Within, begin, masked
 from .caching import compiled, piece
 from .gates import sigmoid, tanh
 from .lanes import BYTES, Lanes, address, elementwise, flag, lanes_of, release, size_of
@@ -22,7 +22,6 @@ from .sequences import (
     clear,
     finish_stretch,
     input_shares_of,
-    masked,
     pack_weights,
     sizes_of,
     space_for,
@@ -34,7 +33,7 @@ from .sequences import (
     whole_or_nothing,
 )
 from .team import bounds, shared
-from .workers import pieces_of, team_for
+from .workers import team_for
 
 __all__ = ["LSTM"]
 
@@ -215,10 +214,10 @@ def forward(
     x, h_0, c_0, W_ih, W_hh = map(whole, (x, *state, W_ih, W_hh))
     kept, hs = blocks_of(T * B, H, BLOCK, dtype), xp.empty((T, B, H), dtype)
     h_n, c_n = xp.empty((B, H), dtype), xp.empty((B, H), dtype)
-    words = team_for(8.0 * T * B * H * (inputs + H))
+    words, pieces = team_for(8.0 * T * B * H * (inputs + H), B)
     bias = xp.zeros(4 * H, dtype) if b is None else whole(b)
     _forward(
-        words, pieces_of(B, words), times.start, times.step, x, h_0, c_0, W_ih, W_hh, bias, steps_had(within), kept,
+        words, pieces, times.start, times.step, x, h_0, c_0, W_ih, W_hh, bias, steps_had(within), kept,
         hs, h_n, c_n,
     )  # fmt: skip
     return masked(hs, within), (h_n, c_n), Kept(x, (h_0, c_0), (W_ih, W_hh, b), times, within, (kept, hs))
@@ -233,9 +232,9 @@ def backward(
     d_h, d_c = begin(d_last[0], h_0), begin(d_last[1], c_0)
     d_x = xp.empty_like(x) if needs_x else None
     d_W_ih, d_W_hh, d_b = xp.empty_like(W_ih), xp.empty_like(W_hh), xp.zeros(4 * H, dtype)
-    words = team_for(8.0 * T * B * H * (inputs + H))
+    words, pieces = team_for(8.0 * T * B * H * (inputs + H), B)
     _backward(
-        words, pieces_of(B, words), times.start, times.step, x, h_0, c_0, W_ih, W_hh, steps_had(within), blocks, hs,
+        words, pieces, times.start, times.step, x, h_0, c_0, W_ih, W_hh, steps_had(within), blocks, hs,
         whole_or_nothing(d_outputs, dtype), d_h, d_c, whole_or_nothing(d_x, dtype), d_W_ih, d_W_hh, d_b,
         xp.zeros(max(H, inputs), dtype),
     )  # fmt: skip

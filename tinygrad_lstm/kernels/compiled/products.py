@@ -36,7 +36,7 @@ HALF = 8
 """Rows of the tiles that `multiply_transposed` makes, which has a vector's length of them or fewer."""
 
 copy = elementwise(lambda x: (x,))
-_wide, _stacked = tile(WIDE), tile(WIDE, is_stacked=True)
+_stacked = tile(WIDE, is_stacked=True)
 
 
 @emitted

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from ...backend import Array, xp
-from ..shared import Kept, Kernel, Within, begin
+from ..shared import Kept, Kernel, Within, begin, masked
 from .caching import compiled, piece
 from .gates import tanh
 from .lanes import BYTES, Lanes, address, elementwise, flag, lanes_of, release, size_of
@@ -22,7 +22,6 @@ from .sequences import (
     blocks_of,
     finish_stretch,
     input_shares_of,
-    masked,
     pack_weights,
     sizes_of,
     space_for,
@@ -33,7 +32,7 @@ from .sequences import (
     whole_or_nothing,
 )
 from .team import bounds, shared
-from .workers import pieces_of, team_for
+from .workers import team_for
 
 __all__ = ["RNN"]
 
@@ -179,9 +178,9 @@ def forward(
     x, h_0, W_ih, W_hh = map(whole, (x, *state, W_ih, W_hh))
     bias = xp.zeros(H, dtype) if b is None else whole(b)
     hs, h_n = xp.empty((T, B, H), dtype), xp.empty((B, H), dtype)
-    words = team_for(2.0 * T * B * H * (inputs + H))
+    words, pieces = team_for(2.0 * T * B * H * (inputs + H), B)
     _forward(
-        is_tanh, words, pieces_of(B, words), times.start, times.step, x, h_0, W_ih, W_hh, bias, steps_had(within),
+        is_tanh, words, pieces, times.start, times.step, x, h_0, W_ih, W_hh, bias, steps_had(within),
         blocks_of(T * B, H, 1, dtype), hs, h_n,
     )  # fmt: skip
     return masked(hs, within), (h_n,), Kept(x, (h_0,), (W_ih, W_hh, b), times, within, (hs,))
@@ -196,9 +195,9 @@ def backward(
     d_h = begin(d_last[0], h_0)
     d_x = xp.empty_like(x) if needs_x else None
     d_W_ih, d_W_hh, d_b = xp.empty_like(W_ih), xp.empty_like(W_hh), xp.zeros(H, dtype)
-    words = team_for(2.0 * T * B * H * (inputs + H))
+    words, pieces = team_for(2.0 * T * B * H * (inputs + H), B)
     _backward(
-        is_tanh, words, pieces_of(B, words), times.start, times.step, x, h_0, W_ih, W_hh, steps_had(within), hs,
+        is_tanh, words, pieces, times.start, times.step, x, h_0, W_ih, W_hh, steps_had(within), hs,
         whole_or_nothing(d_outputs, dtype), d_h, whole_or_nothing(d_x, dtype), d_W_ih, d_W_hh, d_b,
         xp.zeros(max(H, inputs), dtype),
     )  # fmt: skip

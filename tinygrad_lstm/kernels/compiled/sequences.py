@@ -40,7 +40,6 @@ __all__ = [
     "clear",
     "finish_stretch",
     "input_shares_of",
-    "masked",
     "pack_weights",
     "sizes_of",
     "space_for",
@@ -165,11 +164,6 @@ def whole_or_nothing(x: Array | None, dtype: Any) -> Array:
 def steps_had(within: Array | None) -> Array:
     """Return which sequences have which steps, in one piece; an empty array if all have all."""
     return ALL if within is None else whole(within)
-
-
-def masked(x: Array, within: Array | None) -> Array:
-    """Return states with 0 where a sequence does not have the step."""
-    return x if within is None else x * within
 
 
 def blocks_of(rows: int, H: int, vectors: int, dtype: Any) -> Array:

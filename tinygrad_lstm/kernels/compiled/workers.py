@@ -17,7 +17,7 @@ from queue import SimpleQueue
 from ...backend import Array, xp
 from .team import LISTENS, WORDS, serve
 
-__all__ = ["pieces_of", "team_for"]
+__all__ = ["team_for"]
 
 LITTLE = 4_000_000
 """Operations that one thread does sooner than others could be asked to help."""
@@ -86,27 +86,20 @@ class _Team:
 _team: _Team | None = None
 
 
-def team_for(operations: float) -> Array:
-    """Return who helps with so many operations, awake or about to be; an empty array for nobody."""
-    global _team
-    if operations < LITTLE or CORES == 1:
-        return NOBODY
-    if _team is None:
-        with _starting:
-            _team = _team or _Team(CORES - 1)
-    _team.wake()
-    return _team.words
-
-
-def pieces_of(B: int, words: Array) -> int:
-    """Return into how many parts the sequences are divided for a team.
+def team_for(operations: float, sequences: int) -> tuple[Array, int]:
+    """Return who helps with so many operations, awake or about to be, and in how many parts; an empty array for nobody.
 
     There are twice as many parts as threads if that leaves them large, so that a thread that comes late holds up nobody
     for long.
     """
-    if not words.size:
-        return 1
-    return min(B, CORES if B < 2 * CORES * LARGE else 2 * CORES)
+    global _team
+    if operations < LITTLE or CORES == 1:
+        return NOBODY, 1
+    if _team is None:
+        with _starting:
+            _team = _team or _Team(CORES - 1)
+    _team.wake()
+    return _team.words, min(sequences, CORES if sequences < 2 * CORES * LARGE else 2 * CORES)
 
 
 def _rest() -> None:

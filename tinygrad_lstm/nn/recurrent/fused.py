@@ -15,6 +15,7 @@ from ... import backend
 from ...autodiff.joint import made, parts_of, pulled_through
 from ...backend import Array, xp
 from ...kernels import Kernel, fastest
+from ...kernels.shared import masked
 from ...ops import positive
 from ...primitive import Primitive
 from ...tape import Node, _Context, enable_grad, thread
@@ -112,7 +113,7 @@ def fused(
         return [wrap(y, None) for y in (outputs, *last)], {}
     outputs, last, kept = kernel.forward(x, state, weights, times, within)
     seen = kernel.seen(kept) if record else {}
-    shown = [part if within is None else part * within for part in seen.values()]
+    shown = [masked(part, within) for part in seen.values()]
     results = [wrap(y, None) for y in (outputs, *last, *shown)]
     if on_tape:
         node = Node(Primitive(kernel.name, _pull), parents, (kernel, kept, tensors, twin), (), outputs)
