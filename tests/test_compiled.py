@@ -96,12 +96,13 @@ def assert_twins_agree(kind: str, *arguments: Any) -> None:
 @every_twin
 @every_precision
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("division", ["nothing", "sequences", "units"])
 def test_twins_agree(
-    kind: str, dtype: str, size: tuple[int, int, int, int], threads: int, monkeypatch: pytest.MonkeyPatch
+    kind: str, dtype: str, size: tuple[int, int, int, int], division: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workers, "CORES", threads)
+    monkeypatch.setattr(workers, "CORES", 1 if division == "nothing" else 3)
     monkeypatch.setattr(workers, "LITTLE", 0)
+    monkeypatch.setattr(workers, "MUCH", 0 if division == "units" else sys.maxsize)
     monkeypatch.setattr(workers, "_team", None)
     x, state, weights = given(kind, size, dtype=dtype)
     T, B, _, H = size

@@ -1,12 +1,13 @@
 """Recurrences compiled by Numba, in single and double precision: the extra ``fast``. `kernels.choice` takes them.
 
 A sequence is one call of compiled code, forward and back. A thread has some of the sequences and goes through all steps
-with them; the weights are packed once, the gates are computed of what a product has just left in the nearest cache, and
-the derivatives of weights are added up while what they are made of is in it. Of libraries nothing is called.
+with them, or some of the units and waits for the others after each; the weights are packed once, the gates are computed
+of what a product has just left in the nearest cache, and the derivatives of weights are added up while what they are
+made of is in it. Of libraries nothing is called.
 
 From below: `lanes` are vectors, `gates` formulas of them, `tile` and `products` matrix products; `team` divides work
-among threads, of which `workers` has some; `sequences` is what recurrences share, and `lstm`, `gru` and `rnn` are
-those.
+among threads, of which `workers` has some; `sequences` and, for the way back, `stretches` are what recurrences share,
+and `lstm`, `gru` and `rnn` are those.
 """
 
 from .gru import GRU

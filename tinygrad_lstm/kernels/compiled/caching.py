@@ -52,7 +52,7 @@ def apart(*which: object) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
 def piece(function: Callable[..., Any]) -> Any:
     """Return a function for compiled ones to call, with which it is compiled and kept."""
-    return numba.njit(function, **OPTIONS)
+    return numba.njit(function, no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)
 
 
 def inlined(function: Callable[..., Any]) -> Any:
@@ -68,7 +68,7 @@ def compiled(function: Callable[..., Any]) -> Any:
     outer = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = _FOLDER
     try:
-        return numba.njit(function, cache=True, **OPTIONS)
+        return numba.njit(function, cache=True, no_cfunc_wrapper=True, **OPTIONS)
     except (RuntimeError, OSError):  # nowhere to write
         return piece(function)
     finally:

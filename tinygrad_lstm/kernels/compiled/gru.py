@@ -9,30 +9,36 @@ from ...backend import Array, xp
 from ..shared import Kept, Kernel, Within, begin, masked
 from .caching import compiled, piece
 from .gates import sigmoid, tanh
-from .lanes import BYTES, Lanes, address, elementwise, flag, lanes_of, release, size_of
-from .products import copy, multiply, panel_product
+from .lanes import BYTES, Lanes, address, elementwise, flag, lanes_of, nothing, release, size_of
+from .products import copy, panel_product
 from .sequences import (
-    Gradients,
     Packed,
+    Part,
     Sizes,
-    Space,
     aligned,
     blocks_in,
     blocks_of,
-    clear,
-    finish_stretch,
     input_shares_of,
     pack_weights,
     sizes_of,
-    space_for,
     steps_had,
-    stretch,
-    stretches_in,
+    steps_of,
     vectors_of,
     whole,
     whole_or_nothing,
 )
-from .team import bounds, shared
+from .stretches import (
+    Gradients,
+    Space,
+    Stretch,
+    clear,
+    finish_stretch,
+    space_for,
+    state_back,
+    step_back,
+    stretch,
+    stretches_in,
+)
 from .workers import team_for
 
 __all__ = ["GRU"]
@@ -63,7 +69,7 @@ input_shares, product = input_shares_of(GATES, BLOCK), panel_product(GATES)
 
 
 class Forward(NamedTuple):
-    """The addresses of a forward pass; ``shares`` are the state's of one block, for every sequence."""
+    """The addresses of a forward pass; ``shares`` are the state's of a step, (P, B)."""
 
     x: int
     h: int
@@ -88,79 +94,78 @@ class Backward(NamedTuple):
 
 
 @piece
-def _steps(n: int, s: Sizes, w: Packed, m: Forward) -> None:
-    """Take all steps with a part of the sequences."""
-    start, stop = bounds(n, s.pieces, s.B)
+def _step(n: int, part: Part, s: Sizes, w: Packed, m: Forward) -> None:
+    """Take the n-th step."""
     P, lanes, state, across = blocks_in(s), lanes_of(s.kind), s.H * size_of(s.kind), GATES * lanes_of(s.kind)
-    row, t, h = P * BLOCK * BYTES, s.first, m.h + start * state
-    shares = m.shares + start * GATES * BYTES
-    for taken in range(s.T):
-        at = t * s.B + start
-        input_shares(taken, t, start, stop, s, m.x, w.w_ih, w.b_ih, m.kept)
-        for p in range(P):
-            units, y = min(lanes, s.H - p * lanes), m.kept + (at * P + p) * BLOCK * BYTES
-            before, h_t, of_h = h + p * BYTES, m.hs + at * state + p * BYTES, shares
-            product(
-                s.kind, stop - start, h, state, s.H, w.w_hh + p * s.H * GATES * BYTES, w.b_hh + p * GATES * BYTES, 0,
-                of_h, GATES * BYTES, across,
-            )  # fmt: skip
-            for k in range(stop - start):
-                gates(
-                    s.kind,
-                    (y + R, y + Z, y + N, of_h, of_h + BYTES, of_h + 2 * BYTES, before),
-                    (y + R, y + Z, y + N, y + FROM_H, h_t),
-                    units,
-                )
-                if m.within and not flag(m.within + at + k):
-                    copy(s.kind, (before,), (h_t,), units)
-                y, of_h, before, h_t = y + row, of_h + GATES * BYTES, before + state, h_t + state
-        h = m.hs + at * state
-        t += s.step
-    copy(s.kind, (h,), (m.h_n + start * state,), (stop - start) * s.H)
+    start, stop, row, t = part.start, part.stop, P * BLOCK * BYTES, s.first + n * s.step
+    at = t * s.B + start
+    h = m.hs + (at - s.step * s.B) * state if n else m.h + start * state
+    for p in range(part.left, part.right):
+        input_shares(n, t, p, start, stop, s, m.x, w.w_ih, w.b_ih, m.kept)
+        units, y = min(lanes, s.H - p * lanes), m.kept + (at * P + p) * BLOCK * BYTES
+        before, h_t, of_h = h + p * BYTES, m.hs + at * state + p * BYTES, m.shares + (p * s.B + start) * GATES * BYTES
+        product(
+            s.kind, stop - start, h, state, s.H, w.w_hh + p * s.H * GATES * BYTES, w.b_hh + p * GATES * BYTES,
+            nothing(), of_h, GATES * BYTES, across,
+        )  # fmt: skip
+        for k in range(stop - start):
+            gates(
+                s.kind,
+                (y + R, y + Z, y + N, of_h, of_h + BYTES, of_h + 2 * BYTES, before),
+                (y + R, y + Z, y + N, y + FROM_H, h_t),
+                units,
+            )
+            if m.within and not flag(m.within + at + k):
+                copy(s.kind, (before,), (h_t,), units)
+            if n == s.T - 1:
+                copy(s.kind, (h_t,), (m.h_n + (start + k) * state + p * BYTES,), units)
+            y, of_h, before, h_t = y + row, of_h + GATES * BYTES, before + state, h_t + state
 
 
 @piece
-def _steps_back(n: int, s: Sizes, a: Space, low: int, count: int, m: Backward) -> None:
-    """Take the steps of a stretch back with a part of the sequences."""
-    start, stop = bounds(n, s.pieces, s.B)
-    P, lanes, state, t = blocks_in(s), lanes_of(s.kind), s.H * size_of(s.kind), low + count - 1 if s.step > 0 else low
-    row, gate, d_shares = P * BLOCK * BYTES, P * a.rows * BYTES, m.d_shares + start * GATES * state
-    for _ in range(count):
-        at, here = t * s.B + start, (t - low) * s.B + start
-        d = a.d + (t - low) * a.d_step + start * GATES * state
-        h = m.h_0 + start * state if t == s.first else m.hs + (at - s.step * s.B) * state
-        for p in range(P):
-            units, own = min(lanes, s.H - p * lanes), start * state + p * BYTES
-            y = m.kept + (at * P + p) * BLOCK * BYTES
-            d_z, d_s, column = d + p * BYTES, d_shares + p * BYTES, a.columns + (p * a.rows + here) * BYTES
-            before, d_output = h + p * BYTES, m.d_outputs + at * state + p * BYTES
-            for k in range(stop - start):
-                if m.within and not flag(m.within + at + k):
-                    copy(s.kind, (m.d_h + own,), (a.past + own,), units)
-                    clear(s, m.zeros, d_z, state, GATES, units)
-                    clear(s, m.zeros, d_s, state, GATES, units)
-                    clear(s, m.zeros, column, gate, GATES + 1, units)
-                else:
-                    given = d_output if m.d_outputs else m.zeros
-                    slopes(
-                        s.kind,
-                        (y + R, y + Z, y + N, y + FROM_H, before, m.d_h + own, given),
-                        (
-                            d_z, d_z + state, d_z + 2 * state,
-                            d_s, d_s + state, d_s + 2 * state,
-                            column, column + gate, column + 2 * gate, column + 3 * gate,
-                            a.past + own,
-                        ),
-                        units,
-                    )  # fmt: skip
-                y, d_z, d_s, column = y + row, d_z + GATES * state, d_s + GATES * state, column + BYTES
-                own, before, d_output = own + state, before + state, d_output + state
-        past, d_h = a.past + start * state, m.d_h + start * state
-        multiply(s.kind, stop - start, d_shares, GATES * state, GATES * s.H, a.w_hh, s.H, past, state, d_h, state)
-        t -= s.step
+def _step_back(n: int, part: Part, s: Sizes, a: Space, r: Stretch, m: Backward) -> None:
+    """Compute the derivatives of a stretch's preactivations at the n-th step on the way back."""
+    start, stop = part.start, part.stop
+    P, lanes, state, t = blocks_in(s), lanes_of(s.kind), s.H * size_of(s.kind), step_back(n, s, r)
+    row, gate = P * BLOCK * BYTES, P * a.rows * BYTES
+    at, here = t * s.B + start, (t - r.low) * s.B + start
+    d, d_shares = a.d + (t - r.low) * a.d_step + start * GATES * state, m.d_shares + start * GATES * state
+    h = m.h_0 + start * state if t == s.first else m.hs + (at - s.step * s.B) * state
+    for p in range(part.left, part.right):
+        units, own = min(lanes, s.H - p * lanes), start * state + p * BYTES
+        y = m.kept + (at * P + p) * BLOCK * BYTES
+        d_z, d_s, column = d + p * BYTES, d_shares + p * BYTES, a.columns + (p * a.rows + here) * BYTES
+        before, d_output = h + p * BYTES, m.d_outputs + at * state + p * BYTES
+        for k in range(stop - start):
+            if m.within and not flag(m.within + at + k):
+                copy(s.kind, (m.d_h + own,), (a.past + own,), units)
+                clear(s, m.zeros, d_z, state, GATES, units)
+                clear(s, m.zeros, d_s, state, GATES, units)
+                clear(s, m.zeros, column, gate, GATES + 1, units)
+            else:
+                given = d_output if m.d_outputs else m.zeros
+                slopes(
+                    s.kind,
+                    (y + R, y + Z, y + N, y + FROM_H, before, m.d_h + own, given),
+                    (
+                        d_z, d_z + state, d_z + 2 * state,
+                        d_s, d_s + state, d_s + 2 * state,
+                        column, column + gate, column + 2 * gate, column + 3 * gate,
+                        a.past + own,
+                    ),
+                    units,
+                )  # fmt: skip
+            y, d_z, d_s, column = y + row, d_z + GATES * state, d_s + GATES * state, column + BYTES
+            own, before, d_output = own + state, before + state, d_output + state
 
 
-_run, _run_back = shared(_steps), shared(_steps_back)
+@piece
+def _state_back(n: int, part: Part, s: Sizes, a: Space, r: Stretch, m: Backward) -> None:
+    """Compute the derivative of the state before that step."""
+    state_back(part, s, GATES, m.d_shares, a, True, m.d_h, m.zeros)
+
+
+_run, _run_back = steps_of(_step), steps_of(_step_back, _state_back)
 
 
 @compiled
@@ -174,7 +179,7 @@ def _forward(
         address(x), address(h_0), address(within), aligned(address(kept)), address(hs), address(h_n),
         aligned(address(shares)),
     )  # fmt: skip
-    _run(team, pieces, (s, w, m))
+    _run(team, s, s.T, (w, m))
     release(w.base)
 
 
@@ -195,9 +200,9 @@ def _backward(
         address(d_x), address(zeros),
     )  # fmt: skip
     for n in range(stretches_in(s, a)):
-        low, count = stretch(n, s, a)
-        _run_back(team, pieces, (s, a, low, count, m))
-        finish_stretch(n, team, s, GATES, GATES, low, count, a, g)
+        r = stretch(n, s, a)
+        _run_back(team, s, r.steps, (a, r, m))
+        finish_stretch(team, s, GATES, GATES, r, a, g)
     release(a.base)
 
 
@@ -206,14 +211,14 @@ def forward(
 ) -> tuple[Array, tuple[Array], Kept]:
     """Return the outputs (T, B, H), the last state, and what `backward` needs."""
     W_ih, W_hh, b_ih, b_hh = weights
-    (T, B, inputs), H, dtype = x.shape, W_hh.shape[1], x.dtype
+    (T, B, _), H, dtype = x.shape, W_hh.shape[1], x.dtype
     x, h_0, W_ih, W_hh = map(whole, (x, *state, W_ih, W_hh))
     biases = [xp.zeros(GATES * H, dtype) if b is None else whole(b) for b in (b_ih, b_hh)]
     kept, hs, h_n = blocks_of(T * B, H, BLOCK, dtype), xp.empty((T, B, H), dtype), xp.empty((B, H), dtype)
-    words, pieces = team_for(6.0 * T * B * H * (inputs + H), B)
+    words, pieces = team_for(x, W_ih, W_hh)
     _forward(
         words, pieces, times.start, times.step, x, h_0, W_ih, W_hh, *biases, steps_had(within), kept, hs,
-        h_n, blocks_of(B, 1, GATES, dtype),
+        h_n, blocks_of(B, H, GATES, dtype),
     )  # fmt: skip
     return masked(hs, within), (h_n,), Kept(x, (h_0,), (W_ih, W_hh, b_ih, b_hh), times, within, (kept, hs))
 
@@ -223,12 +228,12 @@ def backward(
 ) -> tuple[Array | None, tuple[Array], tuple[Any, ...]]:
     """Return the derivatives of the input, the state before, and the weights."""
     x, (h_0,), (W_ih, W_hh, b_ih, b_hh), times, within, (blocks, hs) = kept
-    (T, B, inputs), H, dtype = x.shape, W_hh.shape[1], x.dtype
+    (_, B, inputs), H, dtype = x.shape, W_hh.shape[1], x.dtype
     d_h = begin(d_last[0], h_0)
     d_x = xp.empty_like(x) if needs_x else None
     d_W_ih, d_W_hh = xp.empty_like(W_ih), xp.empty_like(W_hh)
     d_b_ih, d_b_hh = xp.zeros(GATES * H, dtype), xp.zeros(GATES * H, dtype)
-    words, pieces = team_for(6.0 * T * B * H * (inputs + H), B)
+    words, pieces = team_for(x, W_ih, W_hh)
     _backward(
         words, pieces, times.start, times.step, x, h_0, W_ih, W_hh, steps_had(within), blocks, hs,
         whole_or_nothing(d_outputs, dtype), d_h, xp.empty((B, GATES * H), dtype), whole_or_nothing(d_x, dtype), d_W_ih,

@@ -34,6 +34,7 @@ __all__ = [
     "lanes_below",
     "lanes_of",
     "load",
+    "nothing",
     "registers",
     "release",
     "size_of",
@@ -258,6 +259,12 @@ def _constant(of: Callable[[Registers], int]) -> Any:
 
 size_of = _constant(lambda form: form.size)
 lanes_of = _constant(lambda form: form.lanes)
+
+
+@emitted
+def nothing(context: Any) -> Any:
+    """Return 0 as a number like others: what is called with Python's is compiled once more for it."""
+    return types.intp(), lambda context, builder, signature, arguments: INT(0)
 
 
 @emitted

@@ -10,29 +10,35 @@ from ..shared import Kept, Kernel, Within, begin, masked
 from .caching import compiled, piece
 from .gates import sigmoid, tanh
 from .lanes import BYTES, Lanes, address, elementwise, flag, lanes_of, release, size_of
-from .products import copy, multiply, panel_product
+from .products import copy, panel_product
 from .sequences import (
-    Gradients,
     Packed,
+    Part,
     Sizes,
-    Space,
     aligned,
     blocks_in,
     blocks_of,
-    clear,
-    finish_stretch,
     input_shares_of,
     pack_weights,
     sizes_of,
-    space_for,
     steps_had,
-    stretch,
-    stretches_in,
+    steps_of,
     vectors_of,
     whole,
     whole_or_nothing,
 )
-from .team import bounds, shared
+from .stretches import (
+    Gradients,
+    Space,
+    Stretch,
+    clear,
+    finish_stretch,
+    space_for,
+    state_back,
+    step_back,
+    stretch,
+    stretches_in,
+)
 from .workers import team_for
 
 __all__ = ["LSTM"]
@@ -92,80 +98,80 @@ class Backward(NamedTuple):
 
 
 @piece
-def _steps(n: int, s: Sizes, w: Packed, m: Forward) -> None:
-    """Take all steps with a part of the sequences."""
-    start, stop = bounds(n, s.pieces, s.B)
+def _step(n: int, part: Part, s: Sizes, w: Packed, m: Forward) -> None:
+    """Take the n-th step."""
     P, lanes, state, across = blocks_in(s), lanes_of(s.kind), s.H * size_of(s.kind), GATES * lanes_of(s.kind)
-    row, t = P * BLOCK * BYTES, s.first
-    h, c, c_row, c_block = m.h + start * state, m.c + start * state, state, BYTES
-    for taken in range(s.T):
-        at = t * s.B + start
-        input_shares(taken, t, start, stop, s, m.x, w.w_ih, w.b_ih, m.kept)
-        for p in range(P):
-            units = min(lanes, s.H - p * lanes)
-            z, before, h_t = m.kept + (at * P + p) * BLOCK * BYTES, c + p * c_block, m.hs + at * state + p * BYTES
-            product(s.kind, stop - start, h, state, s.H, w.w_hh + p * s.H * GATES * BYTES, z, row, z, row, across)
-            for k in range(stop - start):
-                gates(
-                    s.kind,
-                    (z + I, z + F, z + G, z + O, before),
-                    (z + I, z + F, z + G, z + O, z + C, z + SHOWN, h_t),
-                    units,
-                )
-                if m.within and not flag(m.within + at + k):
-                    copy(s.kind, (h + k * state + p * BYTES,), (h_t,), units)
-                    copy(s.kind, (before,), (z + C,), units)
-                z, before, h_t = z + row, before + c_row, h_t + state
-        h, c, c_row, c_block = m.hs + at * state, m.kept + at * row + C, row, BLOCK * BYTES
-        t += s.step
-    copy(s.kind, (h,), (m.h_n + start * state,), (stop - start) * s.H)
-    for k in range(stop - start):
-        for p in range(P):
-            last = m.c_n + (start + k) * state + p * BYTES
-            copy(s.kind, (c + k * row + p * BLOCK * BYTES,), (last,), min(lanes, s.H - p * lanes))
+    start, stop, row, t = part.start, part.stop, P * BLOCK * BYTES, s.first + n * s.step
+    at = t * s.B + start
+    past = at - s.step * s.B
+    h, c, c_row, c_block = m.hs + past * state, m.kept + past * row + C, row, BLOCK * BYTES
+    if n == 0:
+        h, c, c_row, c_block = m.h + start * state, m.c + start * state, state, BYTES
+    for p in range(part.left, part.right):
+        input_shares(n, t, p, start, stop, s, m.x, w.w_ih, w.b_ih, m.kept)
+        units = min(lanes, s.H - p * lanes)
+        z, before, h_t = m.kept + (at * P + p) * BLOCK * BYTES, c + p * c_block, m.hs + at * state + p * BYTES
+        product(s.kind, stop - start, h, state, s.H, w.w_hh + p * s.H * GATES * BYTES, z, row, z, row, across)
+        for k in range(stop - start):
+            gates(
+                s.kind,
+                (z + I, z + F, z + G, z + O, before),
+                (z + I, z + F, z + G, z + O, z + C, z + SHOWN, h_t),
+                units,
+            )
+            if m.within and not flag(m.within + at + k):
+                copy(s.kind, (h + k * state + p * BYTES,), (h_t,), units)
+                copy(s.kind, (before,), (z + C,), units)
+            if n == s.T - 1:
+                last = (start + k) * state + p * BYTES
+                copy(s.kind, (h_t,), (m.h_n + last,), units)
+                copy(s.kind, (z + C,), (m.c_n + last,), units)
+            z, before, h_t = z + row, before + c_row, h_t + state
 
 
 @piece
-def _steps_back(n: int, s: Sizes, a: Space, low: int, count: int, m: Backward) -> None:
-    """Take the steps of a stretch back with a part of the sequences."""
-    start, stop = bounds(n, s.pieces, s.B)
-    P, lanes, state, t = blocks_in(s), lanes_of(s.kind), s.H * size_of(s.kind), low + count - 1 if s.step > 0 else low
+def _step_back(n: int, part: Part, s: Sizes, a: Space, r: Stretch, m: Backward) -> None:
+    """Compute the derivatives of a stretch's preactivations at the n-th step on the way back."""
+    start, stop = part.start, part.stop
+    P, lanes, state, t = blocks_in(s), lanes_of(s.kind), s.H * size_of(s.kind), step_back(n, s, r)
     row, gate = P * BLOCK * BYTES, P * a.rows * BYTES
-    for _ in range(count):
-        at, here = t * s.B + start, (t - low) * s.B + start
-        d = a.d + (t - low) * a.d_step + start * GATES * state
-        for p in range(P):
-            units, own = min(lanes, s.H - p * lanes), start * state + p * BYTES
-            y = m.kept + (at * P + p) * BLOCK * BYTES
-            d_z, column = d + p * BYTES, a.columns + (p * a.rows + here) * BYTES
-            c, c_row = (m.c_0 + own, state) if t == s.first else (y - s.step * s.B * row + C, row)
-            d_output = m.d_outputs + at * state + p * BYTES
-            for k in range(stop - start):
-                d_zs = d_z, d_z + state, d_z + 2 * state, d_z + 3 * state
-                columns = column, column + gate, column + 2 * gate, column + 3 * gate
-                if m.within and not flag(m.within + at + k):
-                    copy(s.kind, (m.d_h + own,), (a.past + own,), units)
-                    clear(s, m.zeros, d_z, state, GATES, units)
-                    clear(s, m.zeros, column, gate, GATES, units)
-                else:
-                    if m.within:
-                        copy(s.kind, (m.zeros,), (a.past + own,), units)
-                    given = d_output if m.d_outputs else m.zeros
-                    slopes(
-                        s.kind,
-                        (y + I, y + F, y + G, y + O, c, y + SHOWN, m.d_h + own, given, m.d_c + own),
-                        (*d_zs, *columns, m.d_c + own),
-                        units,
-                    )
-                y, c, d_z, column = y + row, c + c_row, d_z + GATES * state, column + BYTES
-                own, d_output = own + state, d_output + state
-        past, past_row = (a.past + start * state, state) if m.within else (m.zeros, 0)
-        d_h = m.d_h + start * state
-        multiply(s.kind, stop - start, d, GATES * state, GATES * s.H, a.w_hh, s.H, past, past_row, d_h, state)
-        t -= s.step
+    at, here = t * s.B + start, (t - r.low) * s.B + start
+    d = a.d + (t - r.low) * a.d_step + start * GATES * state
+    for p in range(part.left, part.right):
+        units, own = min(lanes, s.H - p * lanes), start * state + p * BYTES
+        y = m.kept + (at * P + p) * BLOCK * BYTES
+        d_z, column = d + p * BYTES, a.columns + (p * a.rows + here) * BYTES
+        c, c_row = (m.c_0 + own, state) if t == s.first else (y - s.step * s.B * row + C, row)
+        d_output = m.d_outputs + at * state + p * BYTES
+        for k in range(stop - start):
+            d_zs = d_z, d_z + state, d_z + 2 * state, d_z + 3 * state
+            columns = column, column + gate, column + 2 * gate, column + 3 * gate
+            if m.within and not flag(m.within + at + k):
+                copy(s.kind, (m.d_h + own,), (a.past + own,), units)
+                clear(s, m.zeros, d_z, state, GATES, units)
+                clear(s, m.zeros, column, gate, GATES, units)
+            else:
+                if m.within:
+                    copy(s.kind, (m.zeros,), (a.past + own,), units)
+                given = d_output if m.d_outputs else m.zeros
+                slopes(
+                    s.kind,
+                    (y + I, y + F, y + G, y + O, c, y + SHOWN, m.d_h + own, given, m.d_c + own),
+                    (*d_zs, *columns, m.d_c + own),
+                    units,
+                )
+            y, c, d_z, column = y + row, c + c_row, d_z + GATES * state, column + BYTES
+            own, d_output = own + state, d_output + state
 
 
-_run, _run_back = shared(_steps), shared(_steps_back)
+@piece
+def _state_back(n: int, part: Part, s: Sizes, a: Space, r: Stretch, m: Backward) -> None:
+    """Compute the derivative of the state before that step."""
+    d = a.d + (step_back(n, s, r) - r.low) * a.d_step
+    state_back(part, s, GATES, d, a, m.within != 0, m.d_h, m.zeros)
+
+
+_run, _run_back = steps_of(_step), steps_of(_step_back, _state_back)
 
 
 @compiled
@@ -179,7 +185,7 @@ def _forward(
         address(x), address(h_0), address(c_0), address(within), aligned(address(kept)), address(hs), address(h_n),
         address(c_n),
     )  # fmt: skip
-    _run(team, pieces, (s, w, m))
+    _run(team, s, s.T, (w, m))
     release(w.base)
 
 
@@ -199,9 +205,9 @@ def _backward(
         address(zeros),
     )  # fmt: skip
     for n in range(stretches_in(s, a)):
-        low, count = stretch(n, s, a)
-        _run_back(team, pieces, (s, a, low, count, m))
-        finish_stretch(n, team, s, GATES, GATES - 1, low, count, a, g)
+        r = stretch(n, s, a)
+        _run_back(team, s, r.steps, (a, r, m))
+        finish_stretch(team, s, GATES, GATES - 1, r, a, g)
     release(a.base)
 
 
@@ -210,11 +216,11 @@ def forward(
 ) -> tuple[Array, tuple[Array, Array], Kept]:
     """Return the outputs (T, B, H), the last state, and what `backward` needs."""
     W_ih, W_hh, b, _ = weights
-    (T, B, inputs), H, dtype = x.shape, W_hh.shape[1], x.dtype
+    (T, B, _), H, dtype = x.shape, W_hh.shape[1], x.dtype
     x, h_0, c_0, W_ih, W_hh = map(whole, (x, *state, W_ih, W_hh))
     kept, hs = blocks_of(T * B, H, BLOCK, dtype), xp.empty((T, B, H), dtype)
     h_n, c_n = xp.empty((B, H), dtype), xp.empty((B, H), dtype)
-    words, pieces = team_for(8.0 * T * B * H * (inputs + H), B)
+    words, pieces = team_for(x, W_ih, W_hh)
     bias = xp.zeros(4 * H, dtype) if b is None else whole(b)
     _forward(
         words, pieces, times.start, times.step, x, h_0, c_0, W_ih, W_hh, bias, steps_had(within), kept,
@@ -228,11 +234,11 @@ def backward(
 ) -> tuple[Array | None, tuple[Array, Array], tuple[Any, ...]]:
     """Return the derivatives of the input, the state before, and the weights."""
     x, (h_0, c_0), (W_ih, W_hh, b), times, within, (blocks, hs) = kept
-    (T, B, inputs), H, dtype = x.shape, W_hh.shape[1], x.dtype
+    inputs, H, dtype = x.shape[-1], W_hh.shape[1], x.dtype
     d_h, d_c = begin(d_last[0], h_0), begin(d_last[1], c_0)
     d_x = xp.empty_like(x) if needs_x else None
     d_W_ih, d_W_hh, d_b = xp.empty_like(W_ih), xp.empty_like(W_hh), xp.zeros(4 * H, dtype)
-    words, pieces = team_for(8.0 * T * B * H * (inputs + H), B)
+    words, pieces = team_for(x, W_ih, W_hh)
     _backward(
         words, pieces, times.start, times.step, x, h_0, c_0, W_ih, W_hh, steps_had(within), blocks, hs,
         whole_or_nothing(d_outputs, dtype), d_h, d_c, whole_or_nothing(d_x, dtype), d_W_ih, d_W_hh, d_b,

@@ -12,7 +12,7 @@ from typing import Any
 from numba import types
 from numba.core import cgutils
 
-from .caching import apart, inlined, piece
+from .caching import apart, piece
 from .lanes import BYTES, INT, elementwise, emitted, lanes_below, lanes_of, load, registers, size_of, store, transpose
 from .tile import rows_of, tile
 
@@ -36,7 +36,7 @@ HALF = 8
 """Rows of the tiles that `multiply_transposed` makes, which has a vector's length of them or fewer."""
 
 copy = elementwise(lambda x: (x,))
-_stacked = tile(WIDE, is_stacked=True)
+_stacked, _half_stacked = tile(HALF, WIDE, WIDE, is_stacked=True), tile(HALF, 1, WIDE, is_stacked=True)
 
 
 @emitted
@@ -86,15 +86,17 @@ def pack_transposed(n: int, kind: Any, w: int, depth: int, gates: int, H: int, m
 
 
 @cache
-def panel_product(vectors: int) -> Any:
+def panel_product(vectors: int, across: int = 0) -> Any:
     """Return a function that writes ``first + a @ w`` to ``c``, ``w`` being one panel and so many vectors wide.
 
-    ``first`` may be ``c``; at a distance of 0 it is one row for all. Of the last two only ``columns`` are touched.
+    Where the panel is wider, ``across``, they are its first ones. ``first`` may be ``c``; at a distance of 0 it is one
+    row for all. Of the last two only ``columns`` are touched.
     """
-    run, most = tile(vectors), rows_of(vectors)
+    most = rows_of(vectors)
+    run = tile(most, vectors, across or vectors)
 
     @piece
-    @apart(vectors)
+    @apart(vectors, across)
     def product(
         kind: Any, rows: int, a: int, a_row: int, depth: int, w: int, first: int, first_row: int, c: int, c_row: int,
         columns: int,
@@ -109,10 +111,10 @@ def panel_product(vectors: int) -> Any:
     return product
 
 
-_product = panel_product(WIDE)
+_product, _half_product = panel_product(WIDE), panel_product(1, WIDE)
 
 
-@inlined
+@piece
 def multiply(
     kind: Any, rows: int, a: int, a_row: int, depth: int, w: int, columns: int, first: int, first_row: int, c: int,
     c_row: int,
@@ -121,7 +123,10 @@ def multiply(
     for n in range(panels_in(kind, columns)):
         left, panel = n * WIDE * BYTES, w + n * depth * WIDE * BYTES
         here = columns - n * WIDE * lanes_of(kind)
-        _product(kind, rows, a, a_row, depth, panel, first + left, first_row, c + left, c_row, here)
+        if here > lanes_of(kind):
+            _product(kind, rows, a, a_row, depth, panel, first + left, first_row, c + left, c_row, here)
+        else:
+            _half_product(kind, rows, a, a_row, depth, panel, first + left, first_row, c + left, c_row, here)
 
 
 @piece
@@ -137,10 +142,11 @@ def multiply_transposed(
         here = columns - n * WIDE * lanes_of(kind)
         for row in range(0, rows, HALF):
             begin, place = first + row * first_row + n * WIDE * BYTES, c + row * c_row + n * WIDE * BYTES
-            _stacked(
-                kind, min(HALF, rows - row),
-                (d + row * size_of(kind), BYTES, w + n * w_panel, begin, first_row, place, c_row, depth, here),
-            )  # fmt: skip
+            given = d + row * size_of(kind), BYTES, w + n * w_panel, begin, first_row, place, c_row, depth, here
+            if here > lanes_of(kind):
+                _stacked(kind, min(HALF, rows - row), given)
+            else:
+                _half_stacked(kind, min(HALF, rows - row), given)
 
 
 @emitted

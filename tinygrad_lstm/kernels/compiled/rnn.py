@@ -11,27 +11,33 @@ from ..shared import Kept, Kernel, Within, begin, masked
 from .caching import compiled, piece
 from .gates import tanh
 from .lanes import BYTES, Lanes, address, elementwise, flag, lanes_of, release, size_of
-from .products import copy, multiply, panel_product
+from .products import copy, panel_product
 from .sequences import (
-    Gradients,
     Packed,
+    Part,
     Sizes,
-    Space,
     aligned,
     blocks_in,
     blocks_of,
-    finish_stretch,
     input_shares_of,
     pack_weights,
     sizes_of,
-    space_for,
     steps_had,
-    stretch,
-    stretches_in,
+    steps_of,
     whole,
     whole_or_nothing,
 )
-from .team import bounds, shared
+from .stretches import (
+    Gradients,
+    Space,
+    Stretch,
+    finish_stretch,
+    space_for,
+    state_back,
+    step_back,
+    stretch,
+    stretches_in,
+)
 from .workers import team_for
 
 __all__ = ["RNN"]
@@ -78,63 +84,64 @@ class Backward(NamedTuple):
 
 
 @piece
-def _steps(n: int, s: Sizes, w: Packed, m: Forward) -> None:
-    """Take all steps with a part of the sequences."""
-    start, stop = bounds(n, s.pieces, s.B)
+def _step(n: int, part: Part, s: Sizes, w: Packed, m: Forward) -> None:
+    """Take the n-th step."""
     P, lanes, state = blocks_in(s), lanes_of(s.kind), s.H * size_of(s.kind)
-    row, t, h = P * BYTES, s.first, m.h + start * state
-    for taken in range(s.T):
-        at = t * s.B + start
-        input_shares(taken, t, start, stop, s, m.x, w.w_ih, w.b_ih, m.z)
-        for p in range(P):
-            units, z = min(lanes, s.H - p * lanes), m.z + (at * P + p) * BYTES
-            before, h_t = h + p * BYTES, m.hs + at * state + p * BYTES
-            product(s.kind, stop - start, h, state, s.H, w.w_hh + p * s.H * BYTES, z, row, z, row, lanes)
-            for k in range(stop - start):
-                if m.within and not flag(m.within + at + k):
-                    copy(s.kind, (before,), (h_t,), units)
-                elif m.is_tanh:
-                    activate_tanh(s.kind, (z,), (h_t,), units)
-                else:
-                    activate_relu(s.kind, (z,), (h_t,), units)
-                z, before, h_t = z + row, before + state, h_t + state
-        h = m.hs + at * state
-        t += s.step
-    copy(s.kind, (h,), (m.h_n + start * state,), (stop - start) * s.H)
+    start, stop, row, t = part.start, part.stop, P * BYTES, s.first + n * s.step
+    at = t * s.B + start
+    h = m.hs + (at - s.step * s.B) * state if n else m.h + start * state
+    for p in range(part.left, part.right):
+        input_shares(n, t, p, start, stop, s, m.x, w.w_ih, w.b_ih, m.z)
+        units, z = min(lanes, s.H - p * lanes), m.z + (at * P + p) * BYTES
+        before, h_t = h + p * BYTES, m.hs + at * state + p * BYTES
+        product(s.kind, stop - start, h, state, s.H, w.w_hh + p * s.H * BYTES, z, row, z, row, lanes)
+        for k in range(stop - start):
+            if m.within and not flag(m.within + at + k):
+                copy(s.kind, (before,), (h_t,), units)
+            elif m.is_tanh:
+                activate_tanh(s.kind, (z,), (h_t,), units)
+            else:
+                activate_relu(s.kind, (z,), (h_t,), units)
+            if n == s.T - 1:
+                copy(s.kind, (h_t,), (m.h_n + (start + k) * state + p * BYTES,), units)
+            z, before, h_t = z + row, before + state, h_t + state
 
 
 @piece
-def _steps_back(n: int, s: Sizes, a: Space, low: int, count: int, m: Backward) -> None:
-    """Take the steps of a stretch back with a part of the sequences."""
-    start, stop = bounds(n, s.pieces, s.B)
-    P, lanes, state, t = blocks_in(s), lanes_of(s.kind), s.H * size_of(s.kind), low + count - 1 if s.step > 0 else low
-    for _ in range(count):
-        at, here, d = t * s.B + start, (t - low) * s.B + start, a.d + (t - low) * a.d_step + start * state
-        for p in range(P):
-            units, h, own = min(lanes, s.H - p * lanes), m.hs + at * state + p * BYTES, start * state + p * BYTES
-            d_z, column = d + p * BYTES, a.columns + (p * a.rows + here) * BYTES
-            d_output = m.d_outputs + at * state + p * BYTES
-            for k in range(stop - start):
-                given = h, m.d_h + own, d_output if m.d_outputs else m.zeros
-                if m.within and not flag(m.within + at + k):
-                    copy(s.kind, (m.d_h + own,), (a.past + own,), units)
-                    copy(s.kind, (m.zeros,), (d_z,), units)
-                    copy(s.kind, (m.zeros,), (column,), units)
+def _step_back(n: int, part: Part, s: Sizes, a: Space, r: Stretch, m: Backward) -> None:
+    """Compute the derivatives of a stretch's preactivations at the n-th step on the way back."""
+    start, stop = part.start, part.stop
+    lanes, state, t = lanes_of(s.kind), s.H * size_of(s.kind), step_back(n, s, r)
+    at, here, d = t * s.B + start, (t - r.low) * s.B + start, a.d + (t - r.low) * a.d_step + start * state
+    for p in range(part.left, part.right):
+        units, h, own = min(lanes, s.H - p * lanes), m.hs + at * state + p * BYTES, start * state + p * BYTES
+        d_z, column = d + p * BYTES, a.columns + (p * a.rows + here) * BYTES
+        d_output = m.d_outputs + at * state + p * BYTES
+        for k in range(stop - start):
+            given = h, m.d_h + own, d_output if m.d_outputs else m.zeros
+            if m.within and not flag(m.within + at + k):
+                copy(s.kind, (m.d_h + own,), (a.past + own,), units)
+                copy(s.kind, (m.zeros,), (d_z,), units)
+                copy(s.kind, (m.zeros,), (column,), units)
+            else:
+                if m.within:
+                    copy(s.kind, (m.zeros,), (a.past + own,), units)
+                if m.is_tanh:
+                    slope_of_tanh(s.kind, given, (d_z, column), units)
                 else:
-                    if m.within:
-                        copy(s.kind, (m.zeros,), (a.past + own,), units)
-                    if m.is_tanh:
-                        slope_of_tanh(s.kind, given, (d_z, column), units)
-                    else:
-                        slope_of_relu(s.kind, given, (d_z, column), units)
-                h, d_z, column = h + state, d_z + state, column + BYTES
-                own, d_output = own + state, d_output + state
-        past, past_row = (a.past + start * state, state) if m.within else (m.zeros, 0)
-        multiply(s.kind, stop - start, d, state, s.H, a.w_hh, s.H, past, past_row, m.d_h + start * state, state)
-        t -= s.step
+                    slope_of_relu(s.kind, given, (d_z, column), units)
+            h, d_z, column = h + state, d_z + state, column + BYTES
+            own, d_output = own + state, d_output + state
 
 
-_run, _run_back = shared(_steps), shared(_steps_back)
+@piece
+def _state_back(n: int, part: Part, s: Sizes, a: Space, r: Stretch, m: Backward) -> None:
+    """Compute the derivative of the state before that step."""
+    d = a.d + (step_back(n, s, r) - r.low) * a.d_step
+    state_back(part, s, 1, d, a, m.within != 0, m.d_h, m.zeros)
+
+
+_run, _run_back = steps_of(_step), steps_of(_step_back, _state_back)
 
 
 @compiled
@@ -146,7 +153,7 @@ def _forward(
     w = pack_weights(team, s, 1, W_ih, W_hh, (b,))
     z = aligned(address(zs))
     m = Forward(is_tanh, address(x), address(h_0), address(within), z, address(hs), address(h_n))
-    _run(team, pieces, (s, w, m))
+    _run(team, s, s.T, (w, m))
     release(w.base)
 
 
@@ -163,9 +170,9 @@ def _backward(
         address(zeros),
     )  # fmt: skip
     for n in range(stretches_in(s, a)):
-        low, count = stretch(n, s, a)
-        _run_back(team, pieces, (s, a, low, count, m))
-        finish_stretch(n, team, s, 1, 0, low, count, a, g)
+        r = stretch(n, s, a)
+        _run_back(team, s, r.steps, (a, r, m))
+        finish_stretch(team, s, 1, 0, r, a, g)
     release(a.base)
 
 
@@ -174,11 +181,11 @@ def forward(
 ) -> tuple[Array, tuple[Array], Kept]:
     """Return the outputs (T, B, H), the last state, and what `backward` needs."""
     W_ih, W_hh, b = weights
-    (T, B, inputs), H, dtype = x.shape, W_hh.shape[1], x.dtype
+    (T, B, _), H, dtype = x.shape, W_hh.shape[1], x.dtype
     x, h_0, W_ih, W_hh = map(whole, (x, *state, W_ih, W_hh))
     bias = xp.zeros(H, dtype) if b is None else whole(b)
     hs, h_n = xp.empty((T, B, H), dtype), xp.empty((B, H), dtype)
-    words, pieces = team_for(2.0 * T * B * H * (inputs + H), B)
+    words, pieces = team_for(x, W_ih, W_hh)
     _forward(
         is_tanh, words, pieces, times.start, times.step, x, h_0, W_ih, W_hh, bias, steps_had(within),
         blocks_of(T * B, H, 1, dtype), hs, h_n,
@@ -191,11 +198,11 @@ def backward(
 ) -> tuple[Array | None, tuple[Array], tuple[Any, ...]]:
     """Return the derivatives of the input, the state before, and the weights."""
     x, (h_0,), (W_ih, W_hh, b), times, within, (hs,) = kept
-    (T, B, inputs), H, dtype = x.shape, W_hh.shape[1], x.dtype
+    inputs, H, dtype = x.shape[-1], W_hh.shape[1], x.dtype
     d_h = begin(d_last[0], h_0)
     d_x = xp.empty_like(x) if needs_x else None
     d_W_ih, d_W_hh, d_b = xp.empty_like(W_ih), xp.empty_like(W_hh), xp.zeros(H, dtype)
-    words, pieces = team_for(2.0 * T * B * H * (inputs + H), B)
+    words, pieces = team_for(x, W_ih, W_hh)
     _backward(
         is_tanh, words, pieces, times.start, times.step, x, h_0, W_ih, W_hh, steps_had(within), hs,
         whole_or_nothing(d_outputs, dtype), d_h, whole_or_nothing(d_x, dtype), d_W_ih, d_W_hh, d_b,

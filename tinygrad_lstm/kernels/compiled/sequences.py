@@ -1,9 +1,9 @@
-"""What the compiled kernels of all kinds share: how their memory is laid out, derivatives of weights and input.
+"""What the compiled kernels of all kinds share: how a pass is divided among threads, and how its memory is laid out.
 
 A vector of units and what belongs to it stand together, one vector after the other: a *block*. What a forward pass
-keeps is (T, B, P) of them, P blocks to a sequence. The derivatives of preactivations are computed for a *stretch* of
-steps at a time, and multiplied into those of the weights while they are in the cache; they lie as columns, (columns,
-rows of the stretch), each a vector wide, so that a product with the transpose reads them from one end to the other.
+keeps is (T, B, P) of them, P blocks to a sequence. Either each thread goes through all steps with a part of the
+sequences, or, where there are few of them to much weight, all meet at every step, to which each does a part of the
+units.
 """
 
 from __future__ import annotations
@@ -14,15 +14,9 @@ from typing import Any, NamedTuple
 
 from ...backend import Array, xp
 from .caching import apart, inlined, piece
-from .lanes import BYTES, address, allocate, kind_of, lanes_of, size_of
+from .lanes import BYTES, address, allocate, kind_of, lanes_of, nothing, size_of
 from .products import (
     WIDE,
-    add_rows,
-    copy,
-    fill,
-    multiply,
-    multiply_transposed,
-    pack_panel,
     pack_transposed,
     panel_product,
     panels_in,
@@ -30,29 +24,22 @@ from .products import (
 from .team import bounds, shared
 
 __all__ = [
-    "Gradients",
+    "FEW",
     "Packed",
+    "Part",
     "Sizes",
-    "Space",
     "aligned",
     "blocks_in",
     "blocks_of",
-    "clear",
-    "finish_stretch",
     "input_shares_of",
     "pack_weights",
     "sizes_of",
-    "space_for",
     "steps_had",
-    "stretch",
-    "stretches_in",
+    "steps_of",
     "vectors_of",
     "whole",
     "whole_or_nothing",
 ]
-
-STRETCH = 512
-"""Rows that a stretch has, of every step as many as there are sequences; it has one step at least."""
 
 FEW = 32
 """Rows that the input's share is computed for together, where one step has fewer."""
@@ -73,7 +60,7 @@ class Sizes(NamedTuple):
     first, step
         The first step, and how far it is to the next.
     pieces
-        Into how many parts the sequences are divided.
+        Into how many parts the sequences are divided; 0 if the units are, anew at each step.
     """
 
     kind: Any
@@ -86,6 +73,15 @@ class Sizes(NamedTuple):
     pieces: int
 
 
+class Part(NamedTuple):
+    """What somebody works at: sequences from ``start`` to ``stop``, vectors of units from ``left`` to ``right``."""
+
+    start: int
+    stop: int
+    left: int
+    right: int
+
+
 class Packed(NamedTuple):
     """The weights of a forward pass, in panels: addresses in one piece of memory, ``base``, which is to be released."""
 
@@ -94,58 +90,6 @@ class Packed(NamedTuple):
     w_hh: int
     b_ih: int
     b_hh: int
-
-
-class Space(NamedTuple):
-    """What a backward pass needs for a while: addresses in one piece of memory.
-
-    Attributes
-    ----------
-    base
-        What is to be released.
-    steps, rows
-        How many steps, and rows, make a stretch.
-    w_ih, w_hh
-        The weights, in panels.
-    x, h
-        Panels of a stretch's input and of the states before its steps.
-    columns
-        The derivatives of its preactivations, as columns.
-    d, d_step
-        The same as rows, (B, gates H) for each step, and the distance between steps: 0, and memory for one step alone,
-        if the derivative of the input is not wanted.
-    past
-        What of the derivative of the state goes past a step unchanged, (B, H).
-    """
-
-    base: int
-    steps: int
-    rows: int
-    w_ih: int
-    w_hh: int
-    x: int
-    h: int
-    columns: int
-    d: int
-    d_step: int
-    past: int
-
-
-class Gradients(NamedTuple):
-    """Where the derivatives of weights and input belong, and what they are made of: addresses.
-
-    Of the biases' and the input's, those that are not wanted are 0.
-    """
-
-    x: int
-    hs: int
-    h_0: int
-    d_W_ih: int
-    d_W_hh: int
-    d_b_ih: int
-    d_b_hh: int
-    d_x: int
-    zeros: int
 
 
 # Arrays, for Python
@@ -203,7 +147,49 @@ def sizes_of(x: Any, H: int, first: int, step: int, pieces: int) -> Sizes:
     return Sizes(kind_of(x), T, B, inputs, H, first, step, pieces)
 
 
-_pack_transposed, _pack_panel = shared(pack_transposed), shared(pack_panel)
+def steps_of(step: Any, then: Any = None) -> Any:
+    """Return a function ``run(team, s, count, arguments)`` that calls ``step(k, part, s, *arguments)`` for every k.
+
+    What needs the whole of the step is done by ``then``, called likewise.
+    """
+    phases, after = (1, step) if then is None else (2, then)
+    which = step.py_func.__module__, step.py_func.__qualname__
+
+    @piece
+    @apart(*which)
+    def with_sequences(n: int, s: Sizes, count: int, arguments: Any) -> None:
+        start, stop = bounds(n, s.pieces, s.B)
+        part = Part(start, stop, 0, blocks_in(s))
+        for k in range(count):
+            step(k, part, s, *arguments)
+            if phases > 1:
+                after(k, part, s, *arguments)
+
+    @piece
+    @apart(*which)
+    def with_units(n: int, s: Sizes, k: int, phase: int, arguments: Any) -> None:
+        part = Part(0, s.B, WIDE * n, min(WIDE * (n + 1), blocks_in(s)))
+        if phase == 0:
+            step(k, part, s, *arguments)
+        else:
+            after(k, part, s, *arguments)
+
+    of_sequences, of_units = shared(with_sequences), shared(with_units)
+
+    @inlined
+    @apart(*which)
+    def run(team: int, s: Sizes, count: int, arguments: Any) -> None:
+        if s.pieces:
+            of_sequences(team, s.pieces, (s, count, arguments))
+        else:
+            for k in range(count):
+                for phase in range(phases):
+                    of_units(team, panels_in(s.kind, s.H), (s, k, phase, arguments))
+
+    return run
+
+
+_pack_transposed = shared(pack_transposed)
 
 
 @inlined
@@ -223,148 +209,28 @@ def pack_weights(team: int, s: Sizes, gates: int, W_ih: Any, W_hh: Any, biases: 
 
 @cache
 def input_shares_of(gates: int, block: int) -> Any:
-    """Return a function of the n-th step, which is t, that begins its blocks with ``b + x_t @ w``.
+    """Return a function of the n-th step, which is t, that begins its p-th blocks with ``b + x_t @ w``.
 
-    It has something to do for a part of the sequences from ``start`` to ``stop``; where those are few, it does so for
-    some of the following steps as well, and has nothing to do for them.
+    It does so for the sequences from ``start`` to ``stop``; where those are few, for some of the following steps as
+    well, and has nothing to do for them.
     """
     product = panel_product(gates)
 
     @inlined
     @apart(gates, block)
-    def input_shares(n: int, t: int, start: int, stop: int, s: Sizes, x: int, w: int, b: int, kept: int) -> None:
+    def input_shares(
+        n: int, t: int, p: int, start: int, stop: int, s: Sizes, x: int, w: int, b: int, kept: int
+    ) -> None:
         P, rows, across = blocks_in(s), stop - start, s.inputs * size_of(s.kind)
         several = max(1, FEW // rows) if rows == s.B else 1
         if n % several:
             return
         some = min(several, s.T - n)
         at = (t if s.step > 0 else t - some + 1) * s.B + start
-        for p in range(P):
-            place = kept + (at * P + p) * block * BYTES
-            product(
-                s.kind, some * rows, x + at * across, across, s.inputs, w + p * s.inputs * gates * BYTES,
-                b + p * gates * BYTES, 0, place, P * block * BYTES, gates * lanes_of(s.kind),
-            )  # fmt: skip
+        product(
+            s.kind, some * rows, x + at * across, across, s.inputs, w + p * s.inputs * gates * BYTES,
+            b + p * gates * BYTES, nothing(), kept + (at * P + p) * block * BYTES, P * block * BYTES,
+            gates * lanes_of(s.kind),
+        )  # fmt: skip
 
     return input_shares
-
-
-@inlined
-def space_for(team: int, s: Sizes, gates: int, columns: int, W_ih: Any, W_hh: Any, needs_x: bool) -> Space:
-    """Return the memory of a backward pass, with the weights packed, for so many columns of derivatives to a unit."""
-    across, wide, depth, size = panels_in(s.kind, s.inputs), panels_in(s.kind, s.H), gates * s.H, size_of(s.kind)
-    some = (s.T * s.B + STRETCH - 1) // STRETCH
-    steps = (s.T + some - 1) // some
-    rows = steps * s.B
-    of_w_hh, of_w_ih = wide * depth * WIDE * BYTES, across * depth * WIDE * BYTES if needs_x else 0
-    of_x, of_h = across * rows * WIDE * BYTES, wide * rows * WIDE * BYTES
-    of_columns, of_d, of_past = columns * blocks_in(s) * rows * BYTES, s.B * depth * size, s.B * s.H * size
-    d_step = of_d if needs_x else 0
-    base = allocate(of_w_hh + of_w_ih + of_x + of_h + of_columns + max(of_d, steps * d_step) + of_past + BYTES)
-    w_hh = aligned(base)
-    w_ih = w_hh + of_w_hh
-    x = w_ih + of_w_ih
-    h = x + of_x
-    d_columns = h + of_h
-    d = d_columns + of_columns
-    past = d + max(of_d, steps * d_step)
-    _pack_panel(team, wide, (s.kind, address(W_hh), s.H * size, depth, s.H, w_hh))
-    if needs_x:
-        _pack_panel(team, across, (s.kind, address(W_ih), s.inputs * size, depth, s.inputs, w_ih))
-    return Space(base, steps, rows, w_ih, w_hh, x, h, d_columns, d, d_step, past)
-
-
-@piece
-def stretches_in(s: Sizes, a: Space) -> int:
-    """Return how many stretches there are."""
-    return (s.T + a.steps - 1) // a.steps
-
-
-@piece
-def stretch(n: int, s: Sizes, a: Space) -> tuple[int, int]:
-    """Return where the n-th stretch on the way back begins in memory, and how many steps it has."""
-    done = n * a.steps
-    count = min(a.steps, s.T - done)
-    t = s.first + s.step * (s.T - 1 - done)
-    return t - count + 1 if s.step > 0 else t, count
-
-
-@piece
-def clear(s: Sizes, zeros: int, place: int, distance: int, count: int, units: int) -> None:
-    """Write zeros to the units of so many gates, of a step that a sequence does not have."""
-    for n in range(count):
-        copy(s.kind, (zeros,), (place + n * distance,), units)
-
-
-# The derivatives of weights and input, a stretch at a time
-
-
-@piece
-def _pack_step(n: int, s: Sizes, low: int, a: Space, g: Gradients) -> None:
-    """Write the panels of the n-th step of a stretch from ``low`` on: of the input, and of the state before it."""
-    t, size = low + n, size_of(s.kind)
-    _pack_rows(s, g.x + t * s.B * s.inputs * size, s.inputs, a.x + n * s.B * WIDE * BYTES, a.rows)
-    state = g.h_0 if t == s.first else g.hs + (t - s.step) * s.B * s.H * size
-    _pack_rows(s, state, s.H, a.h + n * s.B * WIDE * BYTES, a.rows)
-
-
-@piece
-def _pack_rows(s: Sizes, source: int, columns: int, target: int, rows: int) -> None:
-    for p in range(panels_in(s.kind, columns)):
-        here, place = source + p * WIDE * BYTES, target + p * rows * WIDE * BYTES
-        for _ in range(s.B):
-            fill(s.kind, here, place, columns - p * WIDE * lanes_of(s.kind))
-            here += columns * size_of(s.kind)
-            place += WIDE * BYTES
-
-
-@piece
-def _add_to_weights(
-    n: int, s: Sizes, gates: int, last: int, is_first: bool, depth: int, a: Space, g: Gradients
-) -> None:
-    """Add a stretch's part of the n-th vector of rows, P to a gate, to the derivatives of weights and biases.
-
-    The state's share of the last gate has columns of its own, those of gate ``last``. The first stretch writes those of
-    the weights.
-    """
-    size, lanes, P, between = size_of(s.kind), lanes_of(s.kind), blocks_in(s), a.rows * WIDE * BYTES
-    gate, p = n // P, n % P
-    row, some = gate * s.H + p * lanes, min(lanes, s.H - p * lanes)
-    of_x = a.columns + n * a.rows * BYTES
-    of_h = of_x + (last - gate) * P * a.rows * BYTES if gate == gates - 1 else of_x
-    across, wide = s.inputs * size, s.H * size
-    d_W_ih, d_W_hh = g.d_W_ih + row * across, g.d_W_hh + row * wide
-    x_first, x_row, h_first, h_row = (g.zeros, 0, g.zeros, 0) if is_first else (d_W_ih, across, d_W_hh, wide)
-    multiply_transposed(s.kind, some, of_x, depth, a.x, between, s.inputs, x_first, x_row, d_W_ih, across)
-    multiply_transposed(s.kind, some, of_h, depth, a.h, between, s.H, h_first, h_row, d_W_hh, wide)
-    if g.d_b_ih:
-        add_rows(s.kind, of_x, depth, g.d_b_ih + row * size, some)
-    if g.d_b_hh:
-        add_rows(s.kind, of_h, depth, g.d_b_hh + row * size, some)
-
-
-@piece
-def _input_back(n: int, pieces: int, s: Sizes, depth: int, rows: int, low: int, a: Space, g: Gradients) -> None:
-    """Compute the derivative of the input for a part of a stretch's rows."""
-    start, stop = bounds(n, pieces, rows)
-    size, across = size_of(s.kind), s.inputs * size_of(s.kind)
-    multiply(
-        s.kind, stop - start, a.d + start * depth * size, depth * size, depth, a.w_ih, s.inputs, g.zeros, 0,
-        g.d_x + (low * s.B + start) * across, across,
-    )  # fmt: skip
-
-
-_pack_steps, _weights, _input = shared(_pack_step), shared(_add_to_weights), shared(_input_back)
-
-
-@inlined
-def finish_stretch(
-    n: int, team: int, s: Sizes, gates: int, last: int, low: int, count: int, a: Space, g: Gradients
-) -> None:
-    """Add the part of the n-th stretch, of so many steps from ``low`` on, to all derivatives but the state's."""
-    rows, depth = count * s.B, gates * s.H
-    _pack_steps(team, count, (s, low, a, g))
-    _weights(team, gates * blocks_in(s), (s, gates, last, n == 0, rows, a, g))
-    if g.d_x:
-        pieces = (rows + FEW - 1) // FEW
-        _input(team, pieces, (pieces, s, depth, rows, low, a, g))

@@ -54,9 +54,12 @@ class Arguments(NamedTuple):
 class _Tile:
     """The code of a tile of so many rows."""
 
-    def __init__(self, builder: Any, form: Registers, shape: tuple[int, int], is_stacked: bool, given: Arguments):
+    def __init__(
+        self, builder: Any, form: Registers, shape: tuple[int, int], across: int, is_stacked: bool, given: Arguments
+    ) -> None:
         self.builder, self.form, self.given = builder, form, given
         self.rows, self.vectors = shape
+        self.across = across
         self.is_stacked = is_stacked
         self.starts = [builder.add(given.a, self._row_of_a(r)) for r in range(self.rows)]
 
@@ -103,7 +106,7 @@ class _Tile:
         """Emit what one step adds to the sums."""
         builder, form = self.builder, self.form
         k = builder.add(k, INT(way))
-        panel = builder.add(self.given.w, builder.mul(k, INT(self.vectors * BYTES)))
+        panel = builder.add(self.given.w, builder.mul(k, INT(self.across * BYTES)))
         vectors = [load(builder, form, builder.add(panel, INT(v * BYTES))) for v in range(self.vectors)]
         offset = builder.mul(k, self.given.a_row if self.is_stacked else INT(form.size))
         done: list[Any] = []
@@ -128,11 +131,12 @@ class _Tile:
 
 
 @cache
-def tile(vectors: int, is_stacked: bool = False) -> Any:
-    """Return a function for compiled code, ``run(kind, rows, arguments)``, for tiles so many vectors wide.
+def tile(most: int, vectors: int, across: int, is_stacked: bool = False) -> Any:
+    """Return a function for compiled code, ``run(kind, rows, arguments)``, for tiles of so many rows and vectors.
 
-    Rows of ``a`` stand ``a_row`` bytes apart, each of one piece; if it is stacked, (depth, rows) as memory goes, then
-    the numbers that are needed together stand together, and ``a_row`` is from one step to the next.
+    There may be fewer rows. The vectors are the first ones of a panel that is ``across`` wide. Rows of ``a`` stand
+    ``a_row`` bytes apart, each of one piece; if it is stacked, (depth, rows) as memory goes, then the numbers that are
+    needed together stand together, and ``a_row`` is from one step to the next.
     """
 
     @emitted
@@ -143,11 +147,11 @@ def tile(vectors: int, is_stacked: bool = False) -> Any:
             given = Arguments(*(builder.extract_value(values[2], n) for n in range(9)))
             end = builder.append_basic_block()
             cases = builder.switch(values[1], end)
-            for count in range(1, rows_of(vectors) + 1):
+            for count in range(1, most + 1):
                 block = builder.append_basic_block()
                 cases.add_case(INT(count), block)
                 builder.position_at_end(block)
-                _Tile(builder, form, (count, vectors), is_stacked, given).emit()
+                _Tile(builder, form, (count, vectors), across, is_stacked, given).emit()
                 builder.branch(end)
             builder.position_at_end(end)
             return context.get_dummy_value()

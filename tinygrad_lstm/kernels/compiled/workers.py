@@ -25,6 +25,9 @@ LITTLE = 4_000_000
 LARGE = 16
 """Sequences that a part should have, so that a weight serves many of them when it has come from memory."""
 
+MUCH, FEW = 100_000, 10
+"""Bytes of weights for a sequence, or for each of the first few, that are better divided than read by every thread."""
+
 PATIENCE = 10_000
 """Pauses for which a thread looks for work, some tenths of a millisecond."""
 
@@ -86,20 +89,23 @@ class _Team:
 _team: _Team | None = None
 
 
-def team_for(operations: float, sequences: int) -> tuple[Array, int]:
-    """Return who helps with so many operations, awake or about to be, and in how many parts; an empty array for nobody.
+def team_for(x: Array, W_ih: Array, W_hh: Array) -> tuple[Array, int]:
+    """Return who helps with a pass, awake or about to be, and in how many parts they take the sequences.
 
     There are twice as many parts as threads if that leaves them large, so that a thread that comes late holds up nobody
-    for long.
+    for long; 0 says that the units of each step are divided. Nobody is an empty array.
     """
     global _team
-    if operations < LITTLE or CORES == 1:
+    (T, B, _), weights = x.shape, W_ih.size + W_hh.size
+    if 2 * T * B * weights < LITTLE or CORES == 1:
         return NOBODY, 1
     if _team is None:
         with _starting:
             _team = _team or _Team(CORES - 1)
     _team.wake()
-    return _team.words, min(sequences, CORES if sequences < 2 * CORES * LARGE else 2 * CORES)
+    if weights * x.itemsize > MUCH * min(B, FEW):
+        return _team.words, 0
+    return _team.words, min(B, CORES if B < 2 * CORES * LARGE else 2 * CORES)
 
 
 def _rest() -> None:
