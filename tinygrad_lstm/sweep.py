@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import threading
 import warnings
+from bisect import insort
 from collections.abc import Callable, Iterable, Sequence
-from heapq import heappop, heappush
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -61,9 +61,10 @@ class _Pile(Deferred):
             self.deferred.append(cotangent)
         elif self.dense is None:
             self.dense = cotangent
+        elif self.owned:
+            self.dense += cotangent
         else:
-            self.dense = _added(self.dense, cotangent, self.owned)
-            self.owned = True
+            self.dense, self.owned = self.dense + cotangent, True
 
     def total(self) -> Any:
         """Return the dense sum, deferred cotangents settled class by class."""
@@ -76,24 +77,17 @@ class _Pile(Deferred):
         return total
 
 
-def _added(total: Any, cotangent: Any, owned: bool) -> Any:
-    """Return a sum of cotangents: in place of the first, if that is the sweep's own."""
-    if owned:
-        total += cotangent
-        return total
-    return total + cotangent
-
-
 class _Inbox:
     """The cotangents that wait at the nodes which a sweep has reached and not yet passed, by the nodes' ``seq``.
 
-    The first one is borrowed, the second allocates, later ones add in place.
+    The first one is borrowed, the second allocates, later ones add in place. The numbers are kept in order, the newest
+    last: a node's parents are seldom far from the end.
     """
 
-    __slots__ = ("heap", "nodes", "owned", "waiting")
+    __slots__ = ("nodes", "order", "owned", "waiting")
 
     def __init__(self) -> None:
-        self.heap: list[int] = []
+        self.order: list[int] = []
         self.nodes: dict[int, Any] = {}
         self.waiting: dict[int, Any] = {}
         self.owned: set[int] = set()
@@ -105,18 +99,22 @@ class _Inbox:
             self.add(seq, cotangent)
         else:
             self.waiting[seq], self.nodes[seq] = cotangent, node
-            heappush(self.heap, -seq)
+            insort(self.order, seq)
 
     def add(self, seq: int, cotangent: Any) -> None:
         """Add a cotangent to what waits at a node already."""
-        before = self.waiting[seq]
+        waiting, owned = self.waiting, self.owned
+        before = waiting[seq]
         if type(before) is _Pile:
             before.add(cotangent)
         elif isinstance(before, Deferred) or isinstance(cotangent, Deferred):
-            self.waiting[seq] = _Pile(before, cotangent, seq in self.owned)
+            waiting[seq] = _Pile(before, cotangent, seq in owned)
+        elif seq in owned:
+            before += cotangent
+            waiting[seq] = before
         else:
-            self.waiting[seq] = _added(before, cotangent, seq in self.owned)
-            self.owned.add(seq)
+            waiting[seq] = before + cotangent
+            owned.add(seq)
 
 
 class Reach(NamedTuple):
@@ -168,33 +166,31 @@ def _carry(
     """Carry cotangents as `sweep` says, to the targets or, if there are none, to the leaves."""
     oldest = 0 if targets is None else min((node.seq for node in targets), default=0)
     inbox = _Inbox()
-    heap, nodes, waiting, owned = inbox.heap, inbox.nodes, inbox.waiting, inbox.owned
+    order, nodes, waiting, owned, add = inbox.order, inbox.nodes, inbox.waiting, inbox.owned, inbox.add
     watchers, length, last = thread.state.watchers, 0, None
     hooked, keeping = hooks if len(hooks) else None, len(retained) > 0  # asked once: these answer slowly
     asked = targets is not None or hooked is not None or keeping or bool(watchers)
     for root, cotangent in roots:
         inbox.deliver(root, cotangent)
-    while heap:
-        seq = -heappop(heap)
-        node, cotangent = nodes.pop(seq), waiting.pop(seq)
-        is_leaf = type(node) is Leaf
-        wanted, hook = is_leaf, None
-        if asked:
+    while order:
+        seq = order.pop()
+        node, cotangent, passed = nodes.pop(seq), waiting.pop(seq), None
+        if asked or type(node) is Leaf or isinstance(cotangent, Deferred):
+            is_leaf = type(node) is Leaf
             wanted = node in targets if targets is not None else is_leaf or (keeping and node in retained)
             hook = hooked.get(node) if hooked is not None else None
-        passed = None
-        if isinstance(cotangent, Deferred):
-            passed = _passed_on(node, cotangent) if not (is_leaf or wanted or hook or watchers) else None
-            if passed is None:
-                cotangent = _settled(cotangent)
-                owned.add(seq)
-        if hook is not None:
-            cotangent = hook(cotangent)
-            owned.discard(seq)
-        if wanted:
-            arrive(node, cotangent, seq in owned)
-        if is_leaf:
-            continue
+            if isinstance(cotangent, Deferred):
+                passed = _passed_on(node, cotangent) if not (is_leaf or wanted or hook or watchers) else None
+                if passed is None:
+                    cotangent = _settled(cotangent)
+                    owned.add(seq)
+            if hook is not None:
+                cotangent = hook(cotangent)
+                owned.discard(seq)
+            if wanted:
+                arrive(node, cotangent, seq in owned)
+            if is_leaf:
+                continue
         if node.saved is None:
             raise RuntimeError(_swept_before(node))
         length += 1
@@ -204,12 +200,12 @@ def _carry(
                 continue
             at = parent.seq
             if at in waiting:
-                inbox.add(at, contribution)
+                add(at, contribution)
             elif at >= oldest:
                 if at > seq:
                     raise RuntimeError(_changed_since(parent, node))
                 waiting[at], nodes[at] = contribution, parent
-                heappush(heap, -at)
+                insort(order, at)
         if not retain_graph:
             node.saved = None
         last = node
