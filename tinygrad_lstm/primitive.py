@@ -16,6 +16,7 @@ The ops are closures, and the frequent cases are spelt out, because this is wher
 from __future__ import annotations
 
 import itertools
+import math
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
@@ -109,7 +110,7 @@ def unary(
         return _constant_op(name, forward, 1, floating)
     wanted = _wanted(derivative, ("x", "y", *params, "shape", "dtype"))
     keep_x, keep_y = 0 in wanted, 1 in wanted
-    primitive = Primitive(name, _pull_one(derivative, wanted), pass_deferred)
+    primitive = Primitive(name, _pull_one(derivative, wanted, len(params)), pass_deferred)
     constant = _constant_op(name, forward, 1, floating)
 
     def op(x: Any, *parameters: Any) -> Any:
@@ -155,7 +156,8 @@ def binary(
     names = ("x1", "x2", "y", *params, "shape", "dtype")
     wanted1, wanted2 = _wanted(derivative1, names), _wanted(derivative2, names)
     keeps = _keeps((wanted1, wanted2))
-    primitive = Primitive(name, _pull_two(derivative1, derivative2, wanted1, wanted2, broadcasts))
+    keep_for_1, keep_for_2, keep_for_both = keeps[True, False], keeps[False, True], keeps[True, True]
+    primitive = Primitive(name, _pull_two(derivative1, derivative2, wanted1, wanted2, len(params), broadcasts))
     constant = _constant_op(name, forward, 2, floating)
 
     def op(x1: Any, x2: Any, *parameters: Any) -> Any:
@@ -172,9 +174,9 @@ def binary(
             value = forward(a, b, *parameters) if parameters else forward(a, b)
         except ValueError as error:
             raise _failed(name, error, a, b) from None
-        if (parent1 is None and parent2 is None) or not thread.state.recording:
+        if parent1 is parent2 is None or not thread.state.recording:
             return unrecorded(name, (x1, x2), value)
-        keep_a, keep_b, keep_y = keeps[parent1 is not None, parent2 is not None]
+        keep_a, keep_b, keep_y = keep_for_1 if parent2 is None else keep_for_2 if parent1 is None else keep_for_both
         saved = (a if keep_a else None, b if keep_b else None, value if keep_y else None)
         return recorded(primitive, (x1, x2), (parent1, parent2), saved, parameters, value)
 
@@ -196,7 +198,9 @@ def ternary(
     derivatives = (derivative1, derivative2, derivative3)
     wanted = [_wanted(derivative, names) for derivative in derivatives]
     keeps = _keeps(wanted)
-    rule1, rule2, rule3 = (_rule(derivative, places, 4) for derivative, places in zip(derivatives, wanted, strict=True))
+    rule1, rule2, rule3 = (
+        _rule(derivative, places, 4, len(params)) for derivative, places in zip(derivatives, wanted, strict=True)
+    )
     constant = _constant_op(name, forward, 3, False)
 
     def pull(node: Node, g: Any) -> Sequence[Any]:
@@ -326,10 +330,12 @@ def _keeps(wanted: Sequence[tuple[int, ...]]) -> dict[tuple[bool, ...], tuple[bo
     return keeps
 
 
-def _rule(derivative: Derivative, wanted: tuple[int, ...], kept: int) -> Callable[..., Any]:
+def _rule(derivative: Derivative, wanted: tuple[int, ...], kept: int, params: int) -> Callable[..., Any]:
     """Return a derivative as a function of ``(g, saved, node, index)``, of which ``kept`` values are saved."""
     if not wanted:
         return lambda g, saved, node, index: derivative(g)
+    if wanted == _params_and_shape(kept, params):
+        return lambda g, saved, node, index: derivative(g, *node.params, node.parents[index].shape)
     if len(wanted) == 1 and wanted[0] < kept:
         (place,) = wanted
         return lambda g, saved, node, index: derivative(g, saved[place])
@@ -343,13 +349,20 @@ def _rule(derivative: Derivative, wanted: tuple[int, ...], kept: int) -> Callabl
     return rule
 
 
+def _params_and_shape(kept: int, params: int) -> tuple[int, ...]:
+    """Return the places of all parameters and of the argument's shape, behind those of what is saved."""
+    return tuple(range(kept, kept + params + 1))
+
+
 def _only_value(wanted: tuple[int, ...], kept: int) -> int | None:
     """Return the place of the one saved value that a derivative takes, None if it takes anything else."""
     return wanted[0] if len(wanted) == 1 and wanted[0] < kept else None
 
 
-def _pull_one(derivative: Derivative, wanted: tuple[int, ...]) -> Pull:
+def _pull_one(derivative: Derivative, wanted: tuple[int, ...], params: int) -> Pull:
     """Return the derivative of an op of one array."""
+    if wanted == _params_and_shape(2, params):
+        return lambda node, g: (derivative(g, *node.params, node.parents[0].shape),)  # type: ignore[union-attr]
     if len(wanted) == 1 and wanted[0] < 2:
         (place,) = wanted
 
@@ -358,7 +371,7 @@ def _pull_one(derivative: Derivative, wanted: tuple[int, ...]) -> Pull:
             return (derivative(g, saved[place]),)
 
         return pull_with_saved
-    rule = _rule(derivative, wanted, 2)
+    rule = _rule(derivative, wanted, 2, params)
 
     def pull(node: Node, g: Any) -> Sequence[Any]:
         return (rule(g, node.saved if type(g) is not Tensor else _lifted(node), node, 0),)
@@ -371,10 +384,11 @@ def _pull_two(
     derivative2: Derivative,
     wanted1: tuple[int, ...],
     wanted2: tuple[int, ...],
+    params: int,
     broadcasts: bool,
 ) -> Pull:
     """Return the derivative of an op of two arrays, its parts summed back to the arguments' shapes if it broadcasts."""
-    rule1, rule2 = _rule(derivative1, wanted1, 3), _rule(derivative2, wanted2, 3)
+    rule1, rule2 = _rule(derivative1, wanted1, 3, params), _rule(derivative2, wanted2, 3, params)
     place1, place2 = _only_value(wanted1, 3), _only_value(wanted2, 3)
 
     def pull(node: Node, g: Any) -> Sequence[Any]:
@@ -493,6 +507,8 @@ def sum_to(g: Any, shape: tuple[int, ...]) -> Any:
     """
     if g.shape == shape:
         return g
+    if g.size == math.prod(shape):
+        return g.reshape(shape)
     lead = g.ndim - len(shape)
     axes = tuple(axis for axis, n in enumerate(g.shape) if axis < lead or (shape[axis - lead] == 1 and n != 1))
     return g.sum(axis=axes, keepdims=True).reshape(shape)
