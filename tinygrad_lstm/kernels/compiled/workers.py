@@ -25,8 +25,8 @@ LITTLE = 4_000_000
 LARGE = 16
 """Sequences that a part should have, so that a weight serves many of them when it has come from memory."""
 
-MUCH, FEW = 100_000, 10
-"""Bytes of weights for a sequence, or for each of the first few, that are better divided than read by every thread."""
+MUCH = 100_000
+"""Bytes of weights for a sequence from which on they are better divided than read by every thread."""
 
 PATIENCE = 10_000
 """Pauses for which a thread looks for work, some tenths of a millisecond."""
@@ -103,7 +103,7 @@ def team_for(x: Array, W_ih: Array, W_hh: Array) -> tuple[Array, int]:
         with _starting:
             _team = _team or _Team(CORES - 1)
     _team.wake()
-    if weights * x.itemsize > MUCH * min(B, FEW):
+    if weights * x.itemsize > MUCH * B:
         return _team.words, 0
     return _team.words, min(B, CORES if B < 2 * CORES * LARGE else 2 * CORES)
 
