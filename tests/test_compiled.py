@@ -39,8 +39,8 @@ TWINS = {
     "rnn": (kernels.RNN["tanh"], compiled.RNN["tanh"], 1),
     "rnn relu": (kernels.RNN["relu"], compiled.RNN["relu"], 1),
 }
-SIZES = [(1, 1, 1, 1), (4, 5, 3, 4), (6, 1, 40, 35), (5, 17, 33, 16), (11, 40, 9, 70)]
-"""(T, B, I, H): less than a tile and a register, more, and much that does not come out even."""
+SIZES = [(1, 1, 1, 1), (4, 5, 3, 4), (6, 1, 40, 35), (5, 17, 33, 16), (11, 40, 9, 70), (70, 40, 3, 5)]
+"""(T, B, I, H): less than a tile and a register, more, much that does not come out even, and more than a stretch."""
 
 every_twin = pytest.mark.parametrize("kind", TWINS)
 

@@ -28,8 +28,12 @@ __all__ = [
     "stretches_in",
 ]
 
-STRETCH = 512
-"""Rows that a stretch has, of every step as many as there are sequences; it has one step at least."""
+ROWS, COLUMNS = 2048, 8 << 20
+"""How many rows a stretch may have, of every step as many as there are sequences, and bytes of columns.
+
+It has one step in any case. The more there are, the seldomer are the derivatives of weights read and written; but what
+is allocated beyond 32 MiB is mapped anew each time, which takes longer.
+"""
 
 
 class Stretch(NamedTuple):
@@ -99,7 +103,8 @@ _pack_panel = shared(pack_panel)
 def space_for(team: int, s: Sizes, gates: int, columns: int, W_ih: Any, W_hh: Any, needs_x: bool) -> Space:
     """Return the memory of a backward pass, with the weights packed, for so many columns of derivatives to a unit."""
     across, wide, depth, size = panels_in(s.kind, s.inputs), panels_in(s.kind, s.H), gates * s.H, size_of(s.kind)
-    some = (s.T * s.B + STRETCH - 1) // STRETCH
+    most = max(1, min(ROWS, COLUMNS // (columns * blocks_in(s) * BYTES)))
+    some = (s.T * s.B + most - 1) // most
     steps = (s.T + some - 1) // some
     rows = steps * s.B
     of_w_hh, of_w_ih = wide * depth * WIDE * BYTES, across * depth * WIDE * BYTES if needs_x else 0
