@@ -27,20 +27,24 @@ class Work(NamedTuple):
     @property
     def sizes(self) -> tuple[int, int]:
         """The sizes of input and state."""
-        return self.x.shape[2], self.weights["weight_hh_l0"].shape[1]
+        return self.x.shape[2], len(self.weights["weight_hh_l0"]) // GATES[self.kind]
 
 
-def work(size: Size, kind: str = "LSTM", training: bool = True, **options: Any) -> Work:
-    """Return weights and an input, the same every time."""
+def work(size: Size, kind: str = "LSTM", training: bool = True, projected: bool = False, **options: Any) -> Work:
+    """Return weights and an input, the same every time; a projection has half the state's length."""
     steps, batch, inputs, hidden = size
     rng, rows, bound = np.random.default_rng(0), GATES[kind] * hidden, hidden**-0.5
     directions = ["", "_reverse"] if options.get("bidirectional") else [""]
+    shown = hidden
+    if projected:
+        options["proj_size"] = shown = hidden // 2
     shapes: dict[str, tuple[int, ...]] = {}
     for layer in range(options.get("num_layers", 1)):
-        width = inputs if layer == 0 else hidden * len(directions)
+        width = inputs if layer == 0 else shown * len(directions)
         for suffix in (f"_l{layer}{direction}" for direction in directions):
-            shapes |= {f"weight_ih{suffix}": (rows, width), f"weight_hh{suffix}": (rows, hidden)}
+            shapes |= {f"weight_ih{suffix}": (rows, width), f"weight_hh{suffix}": (rows, shown)}
             shapes |= {f"bias_ih{suffix}": (rows,), f"bias_hh{suffix}": (rows,)}
+            shapes |= {f"weight_hr{suffix}": (shown, hidden)} if shown != hidden else {}
     weights = {name: rng.uniform(-bound, bound, shape).astype("float32") for name, shape in shapes.items()}
     return Work(kind, options, weights, rng.standard_normal((steps, batch, inputs)).astype("float32"), training)
 

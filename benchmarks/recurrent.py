@@ -1,4 +1,4 @@
-"""`lstm`, `gru`, `rnn`, `layers`, `bidirectional` and `inference`: recurrent layers by their kernels."""
+"""`lstm`, `gru`, `rnn`, `layers`, `bidirectional`, `projected` and `inference`: recurrent layers by their kernels."""
 
 from __future__ import annotations
 
@@ -89,6 +89,17 @@ BENCHMARKS = [
         programs=LAYERS,
         baseline="PyTorch",
         quick=(3, 2, 4, 5),
+    ),
+    Benchmark(
+        name="projected",
+        about="a training step of an LSTM layer that shows half of its state's length: proj_size = hidden / 2",
+        axes=AXES,
+        sizes=SOME,
+        work=partial(work, projected=True),
+        programs={"in NumPy": NUMPY, "PyTorch": LAYERS["PyTorch"]},
+        baseline="PyTorch",
+        quick=(3, 2, 4, 5),
+        targets=(Ratio("in NumPy", ("PyTorch",), "PyTorch", 1.0, "largest"),),
     ),
     Benchmark(
         name="inference",
