@@ -103,6 +103,7 @@ def test_twins_agree(
     monkeypatch.setattr(workers, "CORES", 1 if division == "nothing" else 3)
     monkeypatch.setattr(workers, "LITTLE", 0)
     monkeypatch.setattr(workers, "MUCH", 0 if division == "units" else sys.maxsize)
+    monkeypatch.setattr(workers, "BRIEF", 0)
     monkeypatch.setattr(workers, "_team", None)
     x, state, weights = given(kind, size, dtype=dtype)
     T, B, _, H = size

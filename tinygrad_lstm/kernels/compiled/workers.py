@@ -25,8 +25,9 @@ LITTLE = 4_000_000
 LARGE = 16
 """Sequences that a part should have, so that a weight serves many of them when it has come from memory."""
 
-MUCH = 100_000
-"""Bytes of weights for a sequence from which on they are better divided than read by every thread."""
+MUCH, BRIEF = 100_000, 150_000
+"""Bytes of weights for a sequence from which on they are better divided than read by every thread, and operations of a
+step that are worth a meeting."""
 
 PATIENCE = 10_000
 """Pauses for which a thread looks for work, some tenths of a millisecond."""
@@ -97,13 +98,15 @@ def team_for(x: Array, W_ih: Array, W_hh: Array) -> tuple[Array, int]:
     """
     global _team
     (T, B, _), weights = x.shape, W_ih.size + W_hh.size
-    if 2 * T * B * weights < LITTLE or CORES == 1:
+    operations = 2 * B * weights
+    by_units = weights * x.itemsize > MUCH * B and operations > BRIEF
+    if CORES == 1 or T * operations < LITTLE or (B == 1 and not by_units):
         return NOBODY, 1
     if _team is None:
         with _starting:
             _team = _team or _Team(CORES - 1)
     _team.wake()
-    if weights * x.itemsize > MUCH * B:
+    if by_units:
         return _team.words, 0
     return _team.words, min(B, CORES if B < 2 * CORES * LARGE else 2 * CORES)
 
