@@ -1,8 +1,8 @@
 """The way back through a sequence, a stretch of steps at a time: what a step needs, derivatives of weights and input.
 
-The derivatives of a *stretch's* preactivations are multiplied into those of the weights while they are in the cache.
-They lie as columns, (columns, rows of the stretch), each a vector wide, so that a product with the transpose reads them
-from one end to the other.
+The derivatives of a *stretch's* preactivations are multiplied into those of the weights while they are in a cache. They
+lie as columns, (columns, rows of the stretch), each a vector wide, so that a product with the transpose reads them from
+one end to the other.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ __all__ = [
 ROWS, COLUMNS = 2048, 8 << 20
 """How many rows a stretch may have, of every step as many as there are sequences, and bytes of columns.
 
-It has one step in any case. The more there are, the seldomer are the derivatives of weights read and written; but what
-is allocated beyond 32 MiB is mapped anew each time, which takes longer.
+It has one step in any case. The longer stretches are, the less often are the derivatives of weights read and written;
+but what is allocated beyond 32 MiB is mapped anew each time, which takes longer.
 """
 
 
@@ -96,7 +96,7 @@ class Gradients(NamedTuple):
     zeros: int
 
 
-_pack_panel = shared(pack_panel)
+_pack_panels = shared(pack_panel)
 
 
 @inlined
@@ -119,9 +119,9 @@ def space_for(team: int, s: Sizes, gates: int, columns: int, W_ih: Any, W_hh: An
     d_columns = h + of_h
     d = d_columns + of_columns
     past = d + max(of_d, steps * d_step)
-    _pack_panel(team, wide, (s.kind, address(W_hh), s.H * size, depth, s.H, w_hh))
+    _pack_panels(team, wide, (s.kind, address(W_hh), s.H * size, depth, s.H, w_hh))
     if needs_x:
-        _pack_panel(team, across, (s.kind, address(W_ih), s.inputs * size, depth, s.inputs, w_ih))
+        _pack_panels(team, across, (s.kind, address(W_ih), s.inputs * size, depth, s.inputs, w_ih))
     return Space(base, steps, rows, w_ih, w_hh, x, h, d_columns, d, d_step, past)
 
 
@@ -195,13 +195,8 @@ def _add_to_weights(n: int, s: Sizes, gates: int, last: int, r: Stretch, a: Spac
     The state's share of the last gate has columns of its own, those of gate ``last``. The first stretch writes those of
     the weights.
     """
-    size, lanes, P, between, depth = (
-        size_of(s.kind),
-        lanes_of(s.kind),
-        blocks_in(s),
-        a.rows * WIDE * BYTES,
-        r.steps * s.B,
-    )
+    size, lanes, P = size_of(s.kind), lanes_of(s.kind), blocks_in(s)
+    between, depth = a.rows * WIDE * BYTES, r.steps * s.B
     gate, p = n // P, n % P
     row, some = gate * s.H + p * lanes, min(lanes, s.H - p * lanes)
     of_x = a.columns + n * a.rows * BYTES

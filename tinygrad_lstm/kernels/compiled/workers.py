@@ -25,7 +25,7 @@ LITTLE = 4_000_000
 LARGE = 16
 """Sequences that a part should have, so that a weight serves many of them when it has come from memory."""
 
-MUCH, BRIEF = 100_000, 150_000
+MUCH, BRIEF = 100_000, 500_000
 """Bytes of weights for a sequence from which on they are better divided than read by every thread, and operations of a
 step that are worth a meeting."""
 
