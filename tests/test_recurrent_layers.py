@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import itertools
 import warnings
@@ -360,6 +361,28 @@ def test_a_state_that_is_cut_off_or_not_recorded_draws_no_warning() -> None:
     assert carried(layer, CALLS - 100)[1] == []
     for output in nn.truncated_bptt(layer, itertools.repeat(tg.ones((1, 1, 1)), CALLS + 200)):
         assert output.requires_grad
+
+
+@pytest.mark.parametrize("was_enabled", [True, False])
+@pytest.mark.parametrize("fails", [False, True])
+def test_pythons_collector_waits_while_steps_are_taken(was_enabled: bool, fails: bool) -> None:
+    during: list[bool] = []
+
+    def shown(c: tg.Tensor) -> tg.Tensor:
+        during.append(gc.isenabled())
+        if fails:
+            raise ArithmeticError
+        return tg.tanh(c)
+
+    layer = nn.LSTM(2, 3, output_activation=shown)
+    try:
+        (gc.enable if was_enabled else gc.disable)()
+        with contextlib.suppress(ArithmeticError):
+            layer(tg.ones((4, 1, 2)))
+        assert gc.isenabled() == was_enabled
+    finally:
+        gc.enable()
+    assert during == [False] * (1 if fails else 4)
 
 
 # Pictures
