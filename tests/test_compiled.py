@@ -26,7 +26,7 @@ pytest.importorskip("numba", reason="compiled kernels need Numba")
 from numba.core.dispatcher import Dispatcher  # noqa: E402
 
 from tinygrad_lstm.kernels import compiled  # noqa: E402
-from tinygrad_lstm.kernels.compiled import lanes, products, workers  # noqa: E402
+from tinygrad_lstm.kernels.compiled import lanes, products, spare, workers  # noqa: E402
 from tinygrad_lstm.kernels.compiled.caching import compiled as compile_  # noqa: E402
 from tinygrad_lstm.kernels.compiled.gates import sigmoid, tanh  # noqa: E402
 from tinygrad_lstm.kernels.compiled.lanes import elementwise  # noqa: E402
@@ -311,3 +311,58 @@ def test_no_two_functions_of_the_kernels_have_one_name() -> None:
     names = [(f.__module__, f.__qualname__) for f in made if f.__module__.startswith(compiled.__name__)]
     assert len(names) > 30
     assert len(set(names)) == len(names)
+
+
+# Memory
+
+
+def test_large_memory_is_had_again_once_all_that_was_cut_from_it_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spare, "LARGE", 1000)
+    monkeypatch.setattr(spare, "_pieces", [])
+    kind = np.dtype("float32")
+    first = spare.empty(500, kind)
+    place, cut = first.ctypes.data, first[7:].reshape(17, 29)[3]
+    del first
+    assert spare.empty(500, kind).ctypes.data != place
+    del cut
+    again = spare.empty(300, kind)
+    assert (again.ctypes.data, again.shape, again.dtype) == (place, (300,), kind)
+    assert again.flags.carray
+    assert spare.empty(500, kind).ctypes.data != place
+    assert spare.empty(100, kind).base is None
+
+
+def test_no_more_memory_is_kept_than_there_should_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spare, "LARGE", 1000)
+    monkeypatch.setattr(spare, "MOST", 5000)
+    monkeypatch.setattr(spare, "_pieces", [])
+    kind = np.dtype("uint8")
+
+    def kept() -> list[int]:
+        return [piece.memory.nbytes for piece in spare._pieces]
+
+    used = [spare.empty(size, kind) for size in (2000, 2500)]
+    assert kept() == [2000, 2500]
+    more = spare.empty(3000, kind)
+    assert kept() == [2000, 2500]
+    del used[0]
+    more = spare.empty(2100, kind)
+    assert kept() == [2500, 2100]
+    assert more.size == 2100
+    assert spare.empty(6000, kind).size == 6000
+    assert kept() == [2500, 2100]
+
+
+@every_twin
+def test_what_one_pass_has_kept_is_not_overwritten_by_another(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spare, "LARGE", 1)
+    _, fast, _ = TWINS[kind]
+    asked = [(*given(kind, (5, 6, 7, 20)), range(5), None) for _ in range(2)]
+    asked[1][0][...] *= 0.5
+    d_output, nothing = drawn(5, 6, 20), (None,) * len(asked[0][1])
+    alone = [fast.backward(fast.forward(*some)[2], d_output, nothing, True) for some in asked]
+    passes = [fast.forward(*some)[2] for some in asked]
+    for kept, wanted in zip(passes, alone, strict=True):
+        for ours, theirs in zip(fast.backward(kept, d_output, nothing, True)[2], wanted[2], strict=True):
+            if ours is not None:
+                np.testing.assert_array_equal(ours, theirs)

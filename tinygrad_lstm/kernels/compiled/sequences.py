@@ -21,6 +21,7 @@ from .products import (
     panel_product,
     panels_in,
 )
+from .spare import empty
 from .team import bounds, shared
 
 __all__ = [
@@ -113,7 +114,7 @@ def steps_had(within: Array | None) -> Array:
 def blocks_of(rows: int, H: int, vectors: int, dtype: Any) -> Array:
     """Return memory for so many rows of blocks, each of so many vectors, and what it takes to begin a vector evenly."""
     lanes = BYTES // dtype.itemsize
-    return xp.empty((rows * -(-H // lanes) * vectors + 1) * lanes, dtype)
+    return empty((rows * -(-H // lanes) * vectors + 1) * lanes, dtype)
 
 
 def vectors_of(blocks: Array, shape: tuple[int, ...], vectors: int) -> Callable[[int], Array]:
