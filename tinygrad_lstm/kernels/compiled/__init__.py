@@ -6,8 +6,8 @@ of what a product has just left in the nearest cache, and the derivatives of wei
 made of is in it. Of libraries nothing is called.
 
 From below: `lanes` are vectors, `gates` formulas of them, `tile` and `products` matrix products; `team` divides work
-among threads, of which `workers` has some; `sequences` and, for the way back, `stretches` are what recurrences share,
-and `lstm`, `gru` and `rnn` are those.
+among threads, of which `workers` has some; `spare` has large memory again; `sequences` and, for the way back,
+`stretches` are what recurrences share, and `lstm`, `gru` and `rnn` are those.
 """
 
 from .gru import GRU
