@@ -267,6 +267,14 @@ def test_nothing_need_be_kept(tmp_path: Path) -> None:
     output_of(USE, NUMBA_CACHE_DIR=str(nowhere / "below"))
 
 
+def test_nothing_can_be_kept_anywhere(tmp_path: Path) -> None:
+    nowhere = tmp_path / "file"
+    nowhere.write_text("")
+    kept = "from tinygrad_lstm.kernels.compiled import lstm\nprint(type(lstm._forward._cache).__name__)\n"
+    environment = {"NUMBA_CACHE_DIR": str(nowhere / "below"), "NUMBA_CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator"}
+    assert output_of(USE + kept, **environment) == "NullCache\n"
+
+
 def test_without_numba_numpy_computes() -> None:
     hidden = "import sys; sys.modules['numba'] = None\n"
     assert "NumPy's" in output_of(hidden + USE + "from tinygrad_lstm import kernels; print(kernels.in_use())")

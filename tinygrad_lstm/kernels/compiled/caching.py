@@ -51,7 +51,7 @@ def apart(*which: object) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
 
 def piece(function: Callable[..., Any]) -> Any:
-    """Return a function for compiled ones to call, with which it is compiled and kept."""
+    """Return a function for compiled ones alone to call, with which it is compiled and kept."""
     return numba.njit(function, no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)
 
 
@@ -70,7 +70,7 @@ def compiled(function: Callable[..., Any]) -> Any:
     try:
         return numba.njit(function, cache=True, no_cfunc_wrapper=True, **OPTIONS)
     except (RuntimeError, OSError):  # nowhere to write
-        return piece(function)
+        return numba.njit(function, no_cfunc_wrapper=True, **OPTIONS)
     finally:
         numba.config.CACHE_DIR = outer
 
