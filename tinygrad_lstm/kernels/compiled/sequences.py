@@ -15,12 +15,7 @@ from typing import Any, NamedTuple
 from ...backend import Array, xp
 from .caching import apart, inlined, piece
 from .lanes import BYTES, address, allocate, kind_of, lanes_of, nothing, size_of
-from .products import (
-    WIDE,
-    pack_transposed,
-    panel_product,
-    panels_in,
-)
+from .products import WIDE, pack_transposed, panel_product, panels_in
 from .spare import empty
 from .team import bounds, shared
 
