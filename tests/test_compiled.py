@@ -11,6 +11,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -359,6 +360,15 @@ def test_no_more_memory_is_kept_than_there_should_be(monkeypatch: pytest.MonkeyP
     assert more.size == 2100
     assert spare.empty(6000, kind).size == 6000
     assert kept() == [2500, 2100]
+
+
+def test_memory_of_one_content_is_not_taken_for_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spare, "LARGE", 1000)
+    monkeypatch.setattr(spare, "MOST", 5000)
+    monkeypatch.setattr(spare, "_pieces", [])
+    monkeypatch.setattr(spare, "xp", SimpleNamespace(empty=np.zeros, frombuffer=np.frombuffer))
+    used = [spare.empty(500, np.dtype("float32")) for _ in range(3)]
+    assert [id(piece.user()) for piece in spare._pieces] == [id(array) for array in used[:2]]
 
 
 @every_twin

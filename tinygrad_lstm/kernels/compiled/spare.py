@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import threading
 import weakref
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from ...backend import Array, xp
 
@@ -18,7 +19,8 @@ LARGE, MOST = 32 << 20, 512 << 20
 """From so many bytes on memory is kept here, while below `backend` has the C library keep it; and how many in all."""
 
 
-class _Piece(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class _Piece:
     """Some memory, and the array over it that was given out: gone when all that was cut from it is gone."""
 
     memory: memoryview
@@ -55,7 +57,7 @@ def empty(count: int, dtype: Any) -> Array:
 def _keep(piece: _Piece) -> None:
     """Remember a piece, and forget free ones, the oldest first, or this one, if there are too many bytes."""
     _pieces.append(piece)
-    for old in [*filter(lambda piece: piece.is_free, _pieces), piece]:
-        if sum(piece.memory.nbytes for piece in _pieces) <= MOST:
+    for old in [*(one for one in _pieces if one.is_free), piece]:
+        if sum(one.memory.nbytes for one in _pieces) <= MOST:
             break
         _pieces.remove(old)
