@@ -57,18 +57,6 @@ class Padding(NamedTuple):
         return tuple(where(here, ours, theirs) for ours, theirs in zip(new, old, strict=True))
 
 
-@contextlib.contextmanager
-def _without_collector() -> Iterator[None]:
-    """Have Python's collector of cycles wait: a tape has none, and it looks at all nodes over and over."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
-
-
 class Layers(Recurrent):
     """A stack of layers over a sequence."""
 
@@ -239,7 +227,6 @@ class Layers(Recurrent):
         results, told = fused(self.kernel, [x, *carried, *weights], len(carried), times, padding, steps, record)
         return results[0], tuple(results[1 : 1 + len(carried)]), told
 
-    @_without_collector()
     def _steps(
         self, x: Tensor, w: Weights, carried: State, noise: Noise, times: range, padding: Padding, record: bool
     ) -> tuple[Tensor, State, Seen]:
@@ -247,14 +234,15 @@ class Layers(Recurrent):
         shares = self._shares(x, w, times)
         outputs: list[Tensor] = []
         seen: list[Seen] = []
-        for t in times:
-            here: Seen | None = {} if record else None
-            with scope(f"t={t + 1}"):
-                new = self.step(next(shares), carried, w, noise, here)
-                outputs.append(new[0])
-                carried = new if t < padding.begin else padding.kept(new, carried, t)
-            if here is not None:
-                seen.append(here)
+        with _without_collector():
+            for t in times:
+                here: Seen | None = {} if record else None
+                with scope(f"t={t + 1}"):
+                    new = self.step(next(shares), carried, w, noise, here)
+                    outputs.append(new[0])
+                    carried = new if t < padding.begin else padding.kept(new, carried, t)
+                if here is not None:
+                    seen.append(here)
         if times.step < 0:
             outputs.reverse()
             seen.reverse()
@@ -272,6 +260,18 @@ class Layers(Recurrent):
                 steps = x[min(block) : max(block) + 1]
                 shares = unstack(share(steps, w.weight_ih, w.b_x, w.gains_x))
                 yield from shares if block.step > 0 else reversed(shares)
+
+
+@contextlib.contextmanager
+def _without_collector() -> Iterator[None]:
+    """Have Python's collector of cycles wait: a tape has none, and it looks at all nodes over and over."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _padding(counts: list[int] | None, steps: int) -> Padding:
