@@ -107,8 +107,8 @@ BENCHMARKS = [
         programs={
             "compiled": Program(partial(ready, ours), COMPILED.needs, COMPILED.environment),
             "in NumPy": Program(partial(ready, ours), environment=IN_NUMPY),
-            "composed": Program(partial(ready, composed), sizes=STEPS[:3]),
-            "composed, gc off": Program(partial(uncollected, partial(ready, composed)), sizes=STEPS[:3]),
+            "composed": Program(partial(ready, composed)),
+            "composed, gc off": Program(partial(uncollected, partial(ready, composed))),
             "PyTorch": TORCH,
         },
         baseline="PyTorch",

@@ -385,6 +385,35 @@ def test_pythons_collector_waits_while_steps_are_taken(was_enabled: bool, fails:
     assert during == [False] * (1 if fails else 4)
 
 
+class Ring:
+    """A cycle, which the collector alone can free."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+def test_what_many_steps_made_is_not_young_afterwards_and_other_garbage_is_collected() -> None:
+    layer, x, ring = nn.RNN(1, 1), tg.ones((2_000, 1, 1)), weakref.ref(Ring())
+    with nn.stepwise():
+        output, _ = layer(x)
+    assert sum(len(gc.get_objects(generation)) for generation in (0, 1)) < 2_000 < len(gc.get_objects(2))
+    assert ring() is None
+    node = weakref.ref(output.node.parents[0])
+    del output, _
+    assert node() is None
+
+
+def test_many_steps_leave_what_somebody_has_frozen() -> None:
+    gc.freeze()
+    frozen = gc.get_freeze_count()
+    try:
+        with nn.stepwise():
+            nn.RNN(1, 1)(tg.ones((2_000, 1, 1)))
+        assert gc.get_freeze_count() > frozen / 2
+    finally:
+        gc.unfreeze()
+
+
 # Pictures
 
 

@@ -31,6 +31,9 @@ Lengths: TypeAlias = "Tensor | Sequence[int] | None"
 CACHED = 1 << 16
 """How many preactivations are computed at once: in float32, what fits the second cache of a core beside the weights."""
 
+MANY = 1_000
+"""Steps from which on Python's collector would take a good part of their time, once it goes on."""
+
 
 class Padding(NamedTuple):
     """What of a batch lies behind the ends of its sequences.
@@ -234,7 +237,7 @@ class Layers(Recurrent):
         shares = self._shares(x, w, times)
         outputs: list[Tensor] = []
         seen: list[Seen] = []
-        with _without_collector():
+        with _without_collector(len(times)):
             for t in times:
                 here: Seen | None = {} if record else None
                 with scope(f"t={t + 1}"):
@@ -263,13 +266,22 @@ class Layers(Recurrent):
 
 
 @contextlib.contextmanager
-def _without_collector() -> Iterator[None]:
-    """Have Python's collector of cycles wait: a tape has none, and it looks at all nodes over and over."""
+def _without_collector(steps: int) -> Iterator[None]:
+    """Have Python's collector of cycles wait: a tape has none, and it looks at all nodes over and over.
+
+    What many steps have made counts as old from then on; while it is young, the collector goes through it twice more.
+    """
     was_enabled = gc.isenabled()
+    are_many = was_enabled and steps >= MANY and not gc.get_freeze_count()
+    if are_many:
+        gc.collect(1)  # nothing else is young then
     gc.disable()
     try:
         yield
     finally:
+        if are_many:
+            gc.freeze()
+            gc.unfreeze()  # which puts all that was frozen among the old
         if was_enabled:
             gc.enable()
 
