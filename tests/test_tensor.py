@@ -6,6 +6,7 @@ import copy
 import gc
 import operator
 import threading
+import tracemalloc
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +19,7 @@ from hypothesis.extra import numpy as hnp
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import backend
+from tinygrad_lstm.ops.linalg import Outer
 from tinygrad_lstm.primitive import sum_to
 
 ON_HOST = pytest.mark.skipif(backend.name != "numpy", reason="memory is shared, and places checked, on the host alone")
@@ -266,6 +268,19 @@ def test_the_gradient_of_a_weight_used_at_every_step_is_multiplied_once(elements
 
     product = 50 * 50
     assert work(80) - work(40) < 40 * product / 2
+
+
+@ON_HOST
+def test_the_gradient_of_a_weight_used_at_very_many_steps_lets_go_of_what_it_is_made_of() -> None:
+    steps, w, h = 2_000, tg.zeros((8, 8), requires_grad=True), tg.ones((64, 8))
+    for _ in range(steps):
+        h = tg.tanh(tg.linear(h, w))
+    loss = h.sum()
+    tracemalloc.start()
+    loss.backward()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < steps * h.data.nbytes / 3
 
 
 @pytest.mark.parametrize(
@@ -546,8 +561,10 @@ def test_gradients_that_are_not_recorded_are_constants() -> None:
     assert not tg.grad(x * x, x).requires_grad
 
 
-def test_weights_used_at_every_step_have_second_derivatives() -> None:
-    """Their cotangents are pairs of factors, multiplied together at the end: by ``@``, by `linear`, and transposed."""
+@pytest.mark.parametrize("together", [2, 100])
+def test_weights_used_at_every_step_have_second_derivatives(together: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their cotangents are pairs of factors, multiplied some together: by ``@``, by `linear`, and transposed."""
+    monkeypatch.setattr(Outer, "together", together)
 
     def unrolled(xs: tg.Tensor, w: tg.Tensor, u: tg.Tensor, b: tg.Tensor) -> tg.Tensor:
         h = tg.zeros((2, 4), dtype="float64")

@@ -6,11 +6,12 @@ tensor or an array is.
 
 from __future__ import annotations
 
+import math
 import threading
 import warnings
 from bisect import insort
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 from weakref import WeakKeyDictionary
 
 from .tape import Leaf, Node, describe, thread
@@ -31,6 +32,9 @@ class Deferred:
     """
 
     __slots__ = ()
+
+    together: ClassVar[float] = math.inf
+    """So many contributions to a node are settled without waiting for more, and what they hold is let go."""
 
     @classmethod
     def settle(cls, contributions: list[Any]) -> Any:
@@ -59,6 +63,9 @@ class _Pile(Deferred):
         """Add a cotangent."""
         if isinstance(cotangent, Deferred):
             self.deferred.append(cotangent)
+            if len(self.deferred) >= cotangent.together:
+                self.dense, self.owned = self.total(), True
+                self.deferred = []
         elif self.dense is None:
             self.dense = cotangent
         elif self.owned:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from ..backend import Array, ndarray, xp
 from ..primitive import binary, sum_to, ternary, variadic
@@ -36,6 +36,8 @@ class Outer(Deferred):
     """The cotangent ``a.T @ b`` of a matrix, of the factors ``a`` (n, rows) and ``b`` (n, columns)."""
 
     __slots__ = ("a", "b")
+
+    together: ClassVar[float] = 256
 
     def __init__(self, a: Any, b: Any) -> None:
         self.a = a
