@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .declarations import Benchmark, Program, Size, Step
+from .layers import COMPILED, IN_NUMPY
 from .targets import Ratio
 
 LR = 0.01
@@ -60,12 +61,17 @@ BENCHMARKS = [
         sizes=[(16, 32), (64, 128), (256, 512), (512, 1024)],
         work=work,
         programs={
-            "ours": Program(ours),
+            "compiled": Program(ours, COMPILED.needs, COMPILED.environment),
+            "in NumPy": Program(ours, environment=IN_NUMPY),
             "PyTorch": Program(torchs, needs=("torch",)),
             "PyTorch fused": Program(partial(torchs, fused=True), needs=("torch",)),
         },
         baseline="PyTorch",
         quick=(2, 3),
-        targets=(Ratio("ours", ("PyTorch",), "PyTorch", 1.0, "largest"),),
+        targets=(
+            Ratio("compiled", ("PyTorch",), "PyTorch", 1.0, "largest"),
+            Ratio("compiled", ("PyTorch fused",), "PyTorch fused", 1.0, "largest"),
+            Ratio("in NumPy", ("PyTorch",), "PyTorch", 1.0, "largest"),
+        ),
     )
 ]

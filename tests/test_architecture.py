@@ -28,7 +28,7 @@ BELOW = {
     "autodiff": {"backend", "tape", "sweep", "tensor", "primitive", "ops"},
     "kernels": {"backend"},
     "nn": {"backend", "tape", "tensor", "primitive", "hooks", "ops", "autodiff", "kernels"},
-    "optim": {"backend", "tape", "tensor", "ops", "autodiff"},
+    "optim": {"backend", "tape", "tensor", "ops", "autodiff", "kernels"},
     "memory": {"backend", "tape", "tensor", "optim"},
     "data": {"backend", "tensor", "ops"},
     "interchange": {"backend", "tensor", "nn"},

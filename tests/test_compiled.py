@@ -216,6 +216,51 @@ def test_a_state_of_another_type_and_a_projection_are_computed_all_the_same() ->
     np.testing.assert_allclose(projected(x)[0].detach().numpy(), wanted.detach().numpy(), atol=1e-5)
 
 
+@every_precision
+@pytest.mark.parametrize("cores", [1, 3])
+@pytest.mark.parametrize("shape", [(), (0, 3), (7, 5), (3, 30_001)])
+def test_adam_in_one_pass_is_that_in_many(
+    shape: tuple[int, ...], cores: int, dtype: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "CORES", cores)
+    monkeypatch.setattr(workers, "_team", None)
+    start = np.asarray(drawn(*shape, 2, dtype=dtype)[..., 0], order="C")
+
+    def trained(step: Any, **options: Any) -> Arrays:
+        monkeypatch.setattr(choice, "_compiled", lambda: SimpleNamespace(adam=step) if step else None)
+        p = tg.asarray(start.copy(), requires_grad=True)
+        optimizer = tg.optim.Adam([p], lr=0.1, **options)
+        for n in range(3):
+            p.grad = tg.asarray(start * (n - 0.5))
+            optimizer.step()
+        memory = optimizer.state_dict()["state"][0]
+        return [p.detach().numpy(), memory["exp_avg"].numpy(), memory["exp_avg_sq"].numpy()]
+
+    for options in ({}, {"betas": (0, 0.5), "eps": 1e-3, "weight_decay": 0.1}):
+        for ours, theirs in zip(trained(compiled.adam, **options), trained(None, **options), strict=True):
+            assert ours.dtype == dtype
+            assert ours.shape == shape
+            np.testing.assert_allclose(ours, theirs, rtol=20 * np.finfo(dtype).eps, atol=np.finfo(dtype).eps)
+
+
+def test_adam_in_one_pass_is_chosen_where_memory_allows_it() -> None:
+    a = np.zeros((4, 5), "float32")
+    if os.environ.get(choice.VARIABLE) == "numpy":
+        pytest.skip("switched off by the environment")
+    assert kernels.adam(a, a, a, a) is compiled.adam
+    frozen = np.broadcast_to(a[0], a.shape)
+    for other in (np.asfortranarray(a), a.astype("float64"), np.zeros((4, 10), "float32")[:, ::2], frozen):
+        assert kernels.adam(a, other, a, a) is None
+    half = a.astype("float16")
+    assert kernels.adam(half, half, half, half) is None
+    model = tg.nn.Linear(3, 4)
+    optimizer = tg.optim.Adam(model.parameters())
+    model.weight.grad, model.bias.grad = tg.ones((3, 4)).T, tg.ones((4,))
+    before = model.weight.tolist()
+    optimizer.step()
+    np.testing.assert_allclose(model.weight.tolist(), np.asarray(before) - 1e-3, rtol=1e-5, atol=1e-6)
+
+
 def output_of(program: str, **environment: str) -> str:
     """Return what a process of its own prints."""
     root = str(Path(tg.__file__).parents[1])

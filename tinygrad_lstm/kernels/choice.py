@@ -14,7 +14,7 @@ from .lstm import LSTM
 from .rnn import RNN
 from .shared import Kernel
 
-__all__ = ["VARIABLE", "fastest", "in_use"]
+__all__ = ["VARIABLE", "adam", "fastest", "in_use"]
 
 VARIABLE = "TINYGRAD_LSTM_KERNELS"
 CHOICES = ("auto", "numpy")
@@ -28,7 +28,18 @@ def fastest(kernel: Kernel, x: Array, state: Sequence[Array], weights: Sequence[
         return kernel
     if kernel is LSTM and weights[PROJECTION] is not None:
         return kernel
-    return _compiled().get(kernel, kernel)
+    return _twins().get(kernel, kernel)
+
+
+def adam(*arrays: Array) -> Any:
+    """Return Adam's step in one pass over such a parameter, gradient and means; None where NumPy has to take it."""
+    dtype = arrays[0].dtype
+    if name != "numpy" or dtype.char not in "fd":
+        return None
+    if any(array.dtype != dtype or not array.flags.carray for array in arrays):
+        return None
+    compiled = _compiled()
+    return compiled and compiled.adam
 
 
 def in_use() -> str:
@@ -54,12 +65,21 @@ def _asked() -> str:
 
 
 @cache
-def _compiled() -> dict[Kernel, Kernel]:
-    """Return the compiled twin of each kernel; none if they are switched off or there is no Numba."""
-    if _asked() == "numpy" or importlib.util.find_spec("numba") is None:
+def _twins() -> dict[Kernel, Kernel]:
+    """Return the compiled twin of each kernel, if there are any."""
+    compiled = _compiled()
+    if compiled is None:
         return {}
+    return {LSTM: compiled.LSTM, GRU: compiled.GRU, **{RNN[name]: compiled.RNN[name] for name in RNN}}
+
+
+@cache
+def _compiled() -> Any:
+    """Return what is compiled; None if it is switched off or there is no Numba."""
+    if _asked() == "numpy" or importlib.util.find_spec("numba") is None:
+        return None
     try:
         from . import compiled
     except ImportError:  # Numba, for its part, may not go with this NumPy
-        return {}
-    return {LSTM: compiled.LSTM, GRU: compiled.GRU, **{RNN[name]: compiled.RNN[name] for name in RNN}}
+        return None
+    return compiled

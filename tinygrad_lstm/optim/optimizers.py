@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+from .. import kernels
 from ..backend import Array, xp
 from ..tensor import Tensor
 from .optimizer import Group, Memory, Optimizer
@@ -170,24 +171,37 @@ class Adam(Optimizer):
 
     def update(self, p: Array, g: Array, memory: Memory, group: Group) -> None:
         """Change ``p`` in place by its gradient ``g``."""
-        beta1, beta2 = group["betas"]
+        beta1, beta2 = betas = group["betas"]
         t = memory["step"] = memory.get("step", 0) + 1
-        a, g = self.room(p), self.decayed(p, g, group)
+        g = self.decayed(p, g, group)
         m, v = self.recall("exp_avg", memory, p), self.recall("exp_avg_sq", memory, p)
+        root = math.sqrt(1 - beta2**t)  # put on eps and on lr, so that the division by it takes no pass of its own
+        eps, lr = group["eps"] * root, group["lr"] * root / (1 - beta1**t)
+        if group["amsgrad"]:
+            self._move(p, g, m, v, betas, eps, lr, self.recall("max_exp_avg_sq", memory, p))
+        else:
+            move = kernels.adam(p, g, m, v) or self._move
+            move(p, g, m, v, betas, eps, lr)
+
+    def _move(
+        self, p: Array, g: Array, m: Array, v: Array, betas: tuple[float, float], eps: float, lr: float,
+        largest: Array | None = None,
+    ) -> None:  # fmt: skip
+        """Change a parameter and its means; ``eps`` and ``lr`` are corrected for the number of the step."""
+        beta1, beta2 = betas
+        a = self.room(p)
         m *= beta1
         m += xp.multiply(g, 1 - beta1, out=a)
         v *= beta2
         xp.multiply(g, g, out=a)
         a *= 1 - beta2
         v += a
-        if group["amsgrad"]:
-            largest = self.recall("max_exp_avg_sq", memory, p)
+        if largest is not None:
             v = xp.maximum(largest, v, out=largest)
-        root = math.sqrt(1 - beta2**t)  # put on eps and on lr, so that the division by it takes no pass of its own
         xp.sqrt(v, out=a)
-        a += group["eps"] * root
+        a += eps
         xp.divide(m, a, out=a)
-        a *= group["lr"] * root / (1 - beta1**t)
+        a *= lr
         p -= a
 
 

@@ -1,4 +1,4 @@
-"""Recurrences compiled by Numba, in single and double precision: the extra ``fast``. `kernels.choice` takes them.
+"""Recurrences, and Adam, compiled by Numba in single and double precision: the extra ``fast``; `choice` takes them.
 
 A sequence is one call of compiled code, forward and back. A thread has some of the sequences and goes through all steps
 with them, or some of the units and waits for the others after each; the weights are packed once, the gates are computed
@@ -7,11 +7,12 @@ made of is in it. Of libraries nothing is called.
 
 From below: `lanes` are vectors, `gates` formulas of them, `tile` and `products` matrix products; `team` divides work
 among threads, of which `workers` has some; `spare` has large memory again; `sequences` and, for the way back,
-`stretches` are what recurrences share, and `lstm`, `gru` and `rnn` are those.
+`stretches` are what recurrences share, and `lstm`, `gru` and `rnn` are those; `adam` stands on `team` alone.
 """
 
+from .adam import adam
 from .gru import GRU
 from .lstm import LSTM
 from .rnn import RNN
 
-__all__ = ["GRU", "LSTM", "RNN"]
+__all__ = ["GRU", "LSTM", "RNN", "adam"]

@@ -17,7 +17,7 @@ from queue import SimpleQueue
 from ...backend import Array, xp
 from .team import LISTENS, WORDS, serve
 
-__all__ = ["team_for"]
+__all__ = ["NOBODY", "helpers", "team_for"]
 
 LITTLE = 4_000_000
 """Operations that one thread does sooner than others could be asked to help."""
@@ -43,6 +43,8 @@ def _cores() -> int:
 
 CORES = _cores()
 NOBODY: Array = xp.zeros(0, "int64")
+"""A team without helpers."""
+
 _cpu = getattr(ctypes.CDLL(None), "sched_getcpu", None) if hasattr(os, "sched_setaffinity") else None
 _starting = threading.Lock()
 
@@ -90,25 +92,32 @@ class _Team:
 _team: _Team | None = None
 
 
+def helpers() -> Array:
+    """Return the team of all cores, awake or about to be; nobody if there is one core."""
+    global _team
+    if CORES == 1:
+        return NOBODY
+    if _team is None:
+        with _starting:
+            _team = _team or _Team(CORES - 1)
+    _team.wake()
+    return _team.words
+
+
 def team_for(x: Array, W_ih: Array, W_hh: Array) -> tuple[Array, int]:
     """Return who helps with a pass, awake or about to be, and in how many parts they take the sequences.
 
     There are twice as many parts as threads if that leaves them large, so that a thread that comes late holds up nobody
     for long; 0 says that the units of each step are divided. Nobody is an empty array.
     """
-    global _team
     (T, B, _), weights = x.shape, W_ih.size + W_hh.size
     operations = 2 * B * weights
     by_units = weights * x.itemsize > MUCH * B and operations > BRIEF
     if CORES == 1 or T * operations < LITTLE or (B == 1 and not by_units):
         return NOBODY, 1
-    if _team is None:
-        with _starting:
-            _team = _team or _Team(CORES - 1)
-    _team.wake()
     if by_units:
-        return _team.words, 0
-    return _team.words, min(B, CORES if B < 2 * CORES * LARGE else 2 * CORES)
+        return helpers(), 0
+    return helpers(), min(B, CORES if B < 2 * CORES * LARGE else 2 * CORES)
 
 
 def _rest() -> None:
