@@ -22,7 +22,7 @@ BELOW = {
     "sweep": {"tape"},
     "tensor": {"backend", "tape", "sweep"},
     "primitive": {"backend", "tape", "sweep", "tensor"},
-    "ops": {"backend", "tape", "sweep", "tensor", "primitive"},
+    "ops": {"backend", "tape", "sweep", "tensor", "primitive", "kernels"},
     "hooks": {"tape", "sweep", "tensor"},
     "protocols": {"backend", "tape", "tensor", "ops"},
     "autodiff": {"backend", "tape", "sweep", "tensor", "primitive", "ops"},

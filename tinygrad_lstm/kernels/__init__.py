@@ -13,16 +13,16 @@ them; no large array is made within the loop over time.
 of steps in the order in which they are taken. ``within`` tells by (T, B, 1) which sequences have which steps, None if
 all have all: a sequence keeps its state through the steps that it does not have, and shows 0.
 
-These are in plain NumPy. ``compiled/`` has the same for whoever has Numba, and a step of Adam in one pass; `fastest`
-and `adam` choose.
+These are in plain NumPy. ``compiled/`` has the same for whoever has Numba, and besides products of matrices, and a step
+of Adam in one pass; `fastest`, `matmul` and `adam` choose.
 
 Letters: T steps, B sequences, I, H, O lengths of input, state and output; z preactivations, d_ derivatives.
 """
 
-from .choice import adam, fastest, in_use
+from .choice import adam, fastest, in_use, matmul
 from .gru import GRU
 from .lstm import LSTM
 from .rnn import RNN
 from .shared import Kernel
 
-__all__ = ["GRU", "LSTM", "RNN", "Kernel", "adam", "fastest", "in_use"]
+__all__ = ["GRU", "LSTM", "RNN", "Kernel", "adam", "fastest", "in_use", "matmul"]

@@ -14,10 +14,13 @@ from .lstm import LSTM
 from .rnn import RNN
 from .shared import Kernel
 
-__all__ = ["VARIABLE", "adam", "fastest", "in_use"]
+__all__ = ["VARIABLE", "adam", "fastest", "in_use", "matmul"]
 
 VARIABLE = "TINYGRAD_LSTM_KERNELS"
 CHOICES = ("auto", "numpy")
+FEW, SMALL = 8, 1 << 17
+"""Below so many rows, or products of numbers, NumPy's product of matrices is as fast."""
+
 PROJECTION = 3
 """The place of the LSTM's weight that the compiled kernel does not have."""
 
@@ -31,15 +34,36 @@ def fastest(kernel: Kernel, x: Array, state: Sequence[Array], weights: Sequence[
     return _twins().get(kernel, kernel)
 
 
+def matmul(a: Array, b: Array, first: Array | None = None) -> Any:
+    """Return the compiled function for ``first + a @ b``, ``first`` being a row or all of them; None if NumPy's has to.
+
+    It has to where it is as fast, and where one of them is neither in one piece nor the transpose of what is.
+    """
+    rows, columns = len(a), b.shape[1]
+    if rows < FEW or a.size * columns < SMALL or not _is_for_all(a, b) or a.shape[1] != len(b):
+        return None
+    if not all(array.flags.carray or array.flags.farray for array in (a, b)):
+        return None
+    if first is not None and not (
+        first.dtype == a.dtype and first.flags.carray and first.shape in ((columns,), (rows, columns))
+    ):
+        return None
+    compiled = _compiled()
+    return compiled and compiled.matmul
+
+
 def adam(*arrays: Array) -> Any:
     """Return Adam's step in one pass over such a parameter, gradient and means; None where NumPy has to take it."""
-    dtype = arrays[0].dtype
-    if name != "numpy" or dtype.char not in "fd":
-        return None
-    if any(array.dtype != dtype or not array.flags.carray for array in arrays):
+    if not _is_for_all(*arrays) or not all(array.flags.carray for array in arrays):
         return None
     compiled = _compiled()
     return compiled and compiled.adam
+
+
+def _is_for_all(first: Array, *others: Array) -> bool:
+    """Tell whether arrays are of one type, for which there is compiled code."""
+    dtype = first.dtype
+    return name == "numpy" and dtype.char in "fd" and all(other.dtype == dtype for other in others)
 
 
 def in_use() -> str:

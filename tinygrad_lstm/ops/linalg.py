@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from .. import kernels
 from ..backend import Array, ndarray, xp
 from ..primitive import binary, sum_to, ternary, variadic
 from ..sweep import Deferred
@@ -30,6 +31,10 @@ __all__ = ["linear", "matmul", "outer", "tensordot", "vecdot"]
 
 STACKED = 1 << 24
 """How many elements of factors are stacked before they are multiplied; it bounds the memory of the copies."""
+
+
+LARGE = 1 << 13
+"""Elements of a second factor from which on it is asked whether compiled code is faster."""
 
 
 class Outer(Deferred):
@@ -70,9 +75,9 @@ def _sum_of_products(factors: list[Array]) -> Array:
         a = xp.concatenate(left[start : start + together])
         b = xp.concatenate(right[start : start + together])
         if total is None:
-            total = a.T @ b
+            total = _product(a.T, b)
         else:
-            total += a.T @ b
+            total += _product(a.T, b)
     return total
 
 
@@ -86,8 +91,14 @@ def _matmul_forward(x1: Array, x2: Array) -> Array:
     if x2.ndim != 2:
         return xp.matmul(x1, x2)
     if x1.ndim == 2:
-        return x1.dot(x2)  # half the overhead of matmul on small matrices, and the same product
-    return _rows(x1).dot(x2).reshape((*x1.shape[:-1], x2.shape[1])) if x1.ndim > 2 else xp.matmul(x1, x2)
+        return x1.dot(x2) if x2.size < LARGE else _product(x1, x2)
+    return _product(_rows(x1), x2).reshape((*x1.shape[:-1], x2.shape[1])) if x1.ndim > 2 else xp.matmul(x1, x2)
+
+
+def _product(a: Array, b: Array) -> Array:
+    """Return the product of two matrices, by compiled code where that is faster."""
+    compiled = kernels.matmul(a, b)
+    return a.dot(b) if compiled is None else compiled(a, b)  # which has half the overhead of NumPy's matmul
 
 
 def _times(g: Any, weight: Any) -> Any:
@@ -102,6 +113,10 @@ def _linear_forward(x: Array, weight: Array) -> Array:
 
 def _affine_forward(x: Array, weight: Array, bias: Array) -> Array:
     """Return ``x @ weight.T + bias``, the bias added in place."""
+    if weight.size >= LARGE and x.ndim == 2:
+        compiled = kernels.matmul(x, weight.T, bias)
+        if compiled is not None:
+            return compiled(x, weight.T, bias)
     y = _matmul_forward(x, weight.T)
     y += bias
     return y

@@ -1,4 +1,4 @@
-"""Recurrences, and Adam, compiled by Numba in single and double precision: the extra ``fast``; `choice` takes them.
+"""Recurrences, products and Adam, compiled by Numba in single and double precision: the extra ``fast``.
 
 A sequence is one call of compiled code, forward and back. A thread has some of the sequences and goes through all steps
 with them, or some of the units and waits for the others after each; the weights are packed once, the gates are computed
@@ -7,12 +7,13 @@ made of is in it. Of libraries nothing is called.
 
 From below: `lanes` are vectors, `gates` formulas of them, `tile` and `products` matrix products; `team` divides work
 among threads, of which `workers` has some; `spare` has large memory again; `sequences` and, for the way back,
-`stretches` are what recurrences share, and `lstm`, `gru` and `rnn` are those; `adam` stands on `team` alone.
+`stretches` are what recurrences share, and `lstm`, `gru` and `rnn` are those; `matmul` and `adam` are for all others.
 """
 
 from .adam import adam
 from .gru import GRU
 from .lstm import LSTM
+from .matmul import matmul
 from .rnn import RNN
 
-__all__ = ["GRU", "LSTM", "RNN", "adam"]
+__all__ = ["GRU", "LSTM", "RNN", "adam", "matmul"]

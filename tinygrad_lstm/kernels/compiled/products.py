@@ -24,6 +24,7 @@ __all__ = [
     "multiply",
     "multiply_transposed",
     "pack_panel",
+    "pack_panel_transposed",
     "pack_transposed",
     "panel_product",
     "panels_in",
@@ -69,6 +70,19 @@ def pack_panel(n: int, kind: Any, w: int, row: int, depth: int, columns: int, ma
         fill(kind, source, target, columns - n * WIDE * lanes_of(kind))
         source += row
         target += WIDE * BYTES
+
+
+@piece
+def pack_panel_transposed(n: int, kind: Any, w: int, row: int, depth: int, columns: int, made: int) -> None:
+    """Write the n-th panel of a matrix's transpose, from (columns, depth)."""
+    target = made + n * depth * WIDE * BYTES
+    for v in range(WIDE):
+        unit = (n * WIDE + v) * lanes_of(kind)
+        for k in range(0, depth, lanes_of(kind)):
+            transpose(
+                kind, w + unit * row + k * size_of(kind), row, columns - unit,
+                target + (k * WIDE + v) * BYTES, WIDE * BYTES, depth - k,
+            )  # fmt: skip
 
 
 @piece
