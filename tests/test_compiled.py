@@ -191,6 +191,72 @@ def test_products(depth: int, rows: int, columns: int, dtype: str) -> None:
     assert (c[rows] == 7).all()
 
 
+def of_order(turned: bool, rows: int, columns: int, dtype: str) -> Any:
+    """Return a matrix, or the transpose of one."""
+    return drawn(columns, rows, dtype=dtype).T if turned else drawn(rows, columns, dtype=dtype)
+
+
+@every_precision
+@pytest.mark.parametrize("cores", [1, 3])
+@pytest.mark.parametrize(
+    ("rows", "depth", "columns"), [(1, 1, 1), (3, 5, 7), (17, 300, 65), (101, 1025, 31), (49, 2100, 64), (700, 130, 33)]
+)
+def test_products_of_matrices_in_any_order_of_memory(
+    rows: int, depth: int, columns: int, cores: int, dtype: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "CORES", cores)
+    monkeypatch.setattr(workers, "_team", None)
+    for of_a, of_b in itertools.product([False, True], repeat=2):
+        a, b = of_order(of_a, rows, depth, dtype), of_order(of_b, depth, columns, dtype)
+        for first in (None, drawn(columns, dtype=dtype), drawn(rows, columns, dtype=dtype)):
+            found, wanted = compiled.matmul(a, b, first), a @ b + (0 if first is None else first)
+            assert found.dtype == dtype
+            np.testing.assert_allclose(found, wanted, rtol=0, atol=100 * np.finfo(dtype).eps)
+
+
+def test_compiled_products_are_chosen_where_they_are_faster() -> None:
+    if os.environ.get(choice.VARIABLE) == "numpy":
+        pytest.skip("switched off by the environment")
+    a, b = np.zeros((90, 80), "float32"), np.zeros((80, 100), "float32")
+    row, all_rows, frozen = b[0], np.zeros((90, 100), "float32"), np.broadcast_to(a[0], a.shape)
+    for given in ((a, b), (a, b, row), (a, b, all_rows), (b.T, a.T), (a.astype("float64"), b.astype("float64"))):
+        assert kernels.matmul(*given) is compiled.matmul
+    apart, narrow = np.zeros((90, 160), "float32")[:, ::2], (a[:50, :9].copy(), b[:9])
+    for given in ((a[:4], b), narrow, (apart, b), (frozen, b), (a, b.astype("float64")), (a, b.T.copy())):
+        assert kernels.matmul(*given) is None
+    for first in (row.astype("float64"), all_rows[:1], all_rows.T.copy().T, np.zeros(1, "float32")):
+        assert kernels.matmul(a, b, first) is None
+    assert kernels.matmul(a.astype("int32"), b.astype("int32")) is None
+
+
+@every_precision
+@pytest.mark.parametrize("bias", [(100,), (1,), (), (90, 100)])
+def test_ops_with_compiled_products_have_the_same_derivatives(dtype: str, bias: tuple[int, ...]) -> None:
+    arrays = drawn(90, 80, dtype=dtype), drawn(100, 80, dtype=dtype), np.asarray(drawn(*bias, 1, dtype=dtype)[..., 0])
+    (x, w, b), tolerance = arrays, 300 * np.finfo(dtype).eps
+    tensors = [tg.asarray(a, requires_grad=True) for a in arrays]
+    y = tg.linear(*tensors)
+    np.testing.assert_allclose(y.detach().numpy(), x @ w.T + b, rtol=0, atol=tolerance)
+    d_x, d_w, d_b = tg.grad(tg.sum(tg.sin(y)), tensors, create_graph=True)
+    slope = np.cos(x @ w.T + b)
+    lost = tuple(range(2 - len(bias))) + tuple(2 - len(bias) + n for n, m in enumerate(bias) if m == 1)
+    for found, wanted in (
+        (d_x, slope @ w), (d_w, slope.T @ x), (d_b, slope.sum(axis=lost, keepdims=True).reshape(bias)),
+    ):  # fmt: skip
+        scale = max(1.0, np.abs(wanted).max())
+        np.testing.assert_allclose(found.detach().numpy() / scale, wanted / scale, rtol=0, atol=tolerance)
+    (second,) = tg.grad(tg.sum(d_x), [tensors[1]])
+    wanted = np.ones_like(x).T @ slope  # of sum(cos(x W.T + b) W), by W
+    wanted = wanted.T - ((np.ones_like(x) @ w.T) * np.sin(x @ w.T + b)).T @ x
+    scale = max(1.0, np.abs(wanted).max())
+    np.testing.assert_allclose(second.numpy() / scale, wanted / scale, rtol=0, atol=tolerance)
+
+
+def test_shapes_that_do_not_fit_are_told_for_large_matrices_too() -> None:
+    with pytest.raises(ValueError, match=r"matmul: got shapes \(200, 300\) and \(200, 300\)"):
+        tg.ones((200, 300)) @ tg.ones((200, 300))
+
+
 def test_the_compiled_kernel_is_chosen_where_it_computes_the_same() -> None:
     x, state, weights = given("lstm", (2, 3, 4, 5))
     wide, wide_state, wide_weights = given("lstm", (2, 3, 4, 5), dtype="float64")

@@ -178,8 +178,9 @@ def test_the_stand_in_agrees_but_for_kernels_and_the_order_of_sums(tmp_path: Pat
     assert found["backends"]["cupy"]["device"] == "stand-in for a GPU"
     differ = {name.split(",")[0] for name, row in found["cases"].items() if any(row.get(part) for part in PARTS)}
     in_one_piece = {"RNN", "GRU", "LSTM", "CharLM"}  # on NumPy, and step by step elsewhere
+    compiled = {"matmul", "linear", "Linear", "Adam", "AdamW"}  # on NumPy, where there is Numba
     in_another_order = {"take", "getitem", "pad", "repeat", "nll_loss", "cross_entropy", "Embedding", "ctc_loss"}
-    assert differ <= in_one_piece | in_another_order  # where gradients of one place are added up
+    assert differ <= in_one_piece | compiled | in_another_order  # where gradients of one place are added up
 
 
 @pytest.mark.once

@@ -18,7 +18,7 @@ __all__ = ["VARIABLE", "adam", "fastest", "in_use", "matmul"]
 
 VARIABLE = "TINYGRAD_LSTM_KERNELS"
 CHOICES = ("auto", "numpy")
-FEW, SMALL = 8, 1 << 17
+FEW, SMALL = 8, 1 << 19
 """Below so many rows, or products of numbers, NumPy's product of matrices is as fast."""
 
 PROJECTION = 3
@@ -42,7 +42,7 @@ def matmul(a: Array, b: Array, first: Array | None = None) -> Any:
     rows, columns = len(a), b.shape[1]
     if rows < FEW or a.size * columns < SMALL or not _is_for_all(a, b) or a.shape[1] != len(b):
         return None
-    if not all(array.flags.carray or array.flags.farray for array in (a, b)):
+    if not all(array.flags.behaved and array.flags.forc for array in (a, b)):
         return None
     if first is not None and not (
         first.dtype == a.dtype and first.flags.carray and first.shape in ((columns,), (rows, columns))

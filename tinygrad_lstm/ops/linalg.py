@@ -32,7 +32,6 @@ __all__ = ["linear", "matmul", "outer", "tensordot", "vecdot"]
 STACKED = 1 << 24
 """How many elements of factors are stacked before they are multiplied; it bounds the memory of the copies."""
 
-
 LARGE = 1 << 13
 """Elements of a second factor from which on it is asked whether compiled code is faster."""
 
@@ -98,7 +97,7 @@ def _matmul_forward(x1: Array, x2: Array) -> Array:
 def _product(a: Array, b: Array) -> Array:
     """Return the product of two matrices, by compiled code where that is faster."""
     compiled = kernels.matmul(a, b)
-    return a.dot(b) if compiled is None else compiled(a, b)  # which has half the overhead of NumPy's matmul
+    return a.dot(b) if compiled is None else compiled(a, b)  # dot has half the overhead of NumPy's matmul
 
 
 def _times(g: Any, weight: Any) -> Any:
