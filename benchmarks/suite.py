@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from . import cells, demo, gemm, imports, optimizer, overhead, pictures, pipeline, recurrent, scale
+from . import cells, demo, gemm, imports, linear, optimizer, overhead, pictures, pipeline, recurrent, scale
 from .declarations import Benchmark, Program, Size
 from .figures import Result
 from .targets import Verdict
 from .turns import Pace, measured
 
-MODULES = (recurrent, cells, overhead, optimizer, pipeline, demo, scale, pictures, gemm, imports)
+MODULES = (recurrent, cells, linear, overhead, optimizer, pipeline, demo, scale, pictures, gemm, imports)
 BENCHMARKS: dict[str, Benchmark] = {benchmark.name: benchmark for module in MODULES for benchmark in module.BENCHMARKS}
 """All benchmarks by name, in the order in which they are run."""
 
