@@ -214,19 +214,37 @@ def test_products_of_matrices_in_any_order_of_memory(
             np.testing.assert_allclose(found, wanted, rtol=0, atol=100 * np.finfo(dtype).eps)
 
 
-def test_compiled_products_are_chosen_where_they_are_faster() -> None:
+def test_compiled_products_are_chosen_where_memory_allows_it() -> None:
     if os.environ.get(choice.VARIABLE) == "numpy":
         pytest.skip("switched off by the environment")
     a, b = np.zeros((90, 80), "float32"), np.zeros((80, 100), "float32")
-    row, all_rows, frozen = b[0], np.zeros((90, 100), "float32"), np.broadcast_to(a[0], a.shape)
+    row, all_rows = b[0], np.zeros((90, 100), "float32")
     for given in ((a, b), (a, b, row), (a, b, all_rows), (b.T, a.T), (a.astype("float64"), b.astype("float64"))):
         assert kernels.matmul(*given) is compiled.matmul
-    apart, narrow = np.zeros((90, 160), "float32")[:, ::2], (a[:50, :9].copy(), b[:9])
-    for given in ((a[:4], b), narrow, (apart, b), (frozen, b), (a, b.astype("float64")), (a, b.T.copy())):
+    apart, frozen = np.zeros((90, 160), "float32")[:, ::2], np.broadcast_to(a[0], a.shape)
+    for given in ((apart, b), (frozen, b), (a, b.astype("float64")), (a, b.T.copy())):
         assert kernels.matmul(*given) is None
     for first in (row.astype("float64"), all_rows[:1], all_rows.T.copy().T, np.zeros(1, "float32")):
         assert kernels.matmul(a, b, first) is None
     assert kernels.matmul(a.astype("int32"), b.astype("int32")) is None
+
+
+@pytest.mark.parametrize(("rows", "is_much"), [(7, False), (8, True)])
+def test_large_products_of_ops_are_compiled(rows: int, is_much: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Any] = []
+
+    def matmul(*arrays: Any) -> Any:
+        made.append(arrays)
+        return arrays[0] @ arrays[1]
+
+    monkeypatch.setattr(choice, "_compiled", lambda: SimpleNamespace(matmul=matmul))
+    w = tg.randn(400, 300, requires_grad=True)
+    tg.matmul(tg.randn(3, rows, 300)[0] * 1, w.T)
+    assert len(made) == is_much
+    tg.matmul(tg.randn(7, 3, 300), w.T)  # a stack of matrices is one of 21 rows
+    assert len(made) == is_much + 1
+    tg.square(tg.linear(tg.randn(32, 300, requires_grad=True), w)).sum().backward()
+    assert len(made) == is_much + 4
 
 
 @every_precision

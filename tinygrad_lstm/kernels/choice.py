@@ -18,9 +18,6 @@ __all__ = ["VARIABLE", "adam", "fastest", "in_use", "matmul"]
 
 VARIABLE = "TINYGRAD_LSTM_KERNELS"
 CHOICES = ("auto", "numpy")
-FEW, SMALL = 8, 1 << 19
-"""Below so many rows, or products of numbers, NumPy's product of matrices is as fast."""
-
 PROJECTION = 3
 """The place of the LSTM's weight that the compiled kernel does not have."""
 
@@ -35,17 +32,16 @@ def fastest(kernel: Kernel, x: Array, state: Sequence[Array], weights: Sequence[
 
 
 def matmul(a: Array, b: Array, first: Array | None = None) -> Any:
-    """Return the compiled function for ``first + a @ b``, ``first`` being a row or all of them; None if NumPy's has to.
+    """Return the compiled function for ``first + a @ b``, ``first`` being a row or all of them; None if NumPy has to.
 
-    It has to where it is as fast, and where one of them is neither in one piece nor the transpose of what is.
+    Each factor has to be in one piece, or the transpose of what is.
     """
-    rows, columns = len(a), b.shape[1]
-    if rows < FEW or a.size * columns < SMALL or not _is_for_all(a, b) or a.shape[1] != len(b):
+    if not _is_for_all(a, b) or a.shape[1] != len(b):
         return None
     if not all(array.flags.behaved and array.flags.forc for array in (a, b)):
         return None
     if first is not None and not (
-        first.dtype == a.dtype and first.flags.carray and first.shape in ((columns,), (rows, columns))
+        first.dtype == a.dtype and first.flags.carray and first.shape in (b.shape[1:], (len(a), b.shape[1]))
     ):
         return None
     compiled = _compiled()

@@ -32,8 +32,9 @@ __all__ = ["linear", "matmul", "outer", "tensordot", "vecdot"]
 STACKED = 1 << 24
 """How many elements of factors are stacked before they are multiplied; it bounds the memory of the copies."""
 
-LARGE = 1 << 13
-"""Elements of a second factor from which on it is asked whether compiled code is faster."""
+FEW, LITTLE, MUCH = 8, 1 << 13, 1 << 19
+"""NumPy multiplies matrices as fast as compiled code where there are fewer rows or products of numbers, of which there
+are few enough if the second factor has few elements."""
 
 
 class Outer(Deferred):
@@ -90,14 +91,18 @@ def _matmul_forward(x1: Array, x2: Array) -> Array:
     if x2.ndim != 2:
         return xp.matmul(x1, x2)
     if x1.ndim == 2:
-        return x1.dot(x2) if x2.size < LARGE else _product(x1, x2)
+        return x1.dot(x2) if x2.size < LITTLE else _product(x1, x2)
     return _product(_rows(x1), x2).reshape((*x1.shape[:-1], x2.shape[1])) if x1.ndim > 2 else xp.matmul(x1, x2)
 
 
 def _product(a: Array, b: Array) -> Array:
     """Return the product of two matrices, by compiled code where that is faster."""
-    compiled = kernels.matmul(a, b)
+    compiled = kernels.matmul(a, b) if _is_much(a, b) else None
     return a.dot(b) if compiled is None else compiled(a, b)  # dot has half the overhead of NumPy's matmul
+
+
+def _is_much(a: Array, b: Array) -> bool:
+    return bool(a.size * b.shape[1] >= MUCH and len(a) >= FEW)
 
 
 def _times(g: Any, weight: Any) -> Any:
@@ -112,7 +117,7 @@ def _linear_forward(x: Array, weight: Array) -> Array:
 
 def _affine_forward(x: Array, weight: Array, bias: Array) -> Array:
     """Return ``x @ weight.T + bias``, the bias added in place."""
-    if weight.size >= LARGE and x.ndim == 2:
+    if weight.size >= LITTLE and x.ndim == 2 and _is_much(x, weight.T):
         compiled = kernels.matmul(x, weight.T, bias)
         if compiled is not None:
             return compiled(x, weight.T, bias)

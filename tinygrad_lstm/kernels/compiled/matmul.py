@@ -24,7 +24,6 @@ ROWS, DEPTH = 48, 1024
 PARTS = 16
 """So many there are at least, by dividing the columns too, where there are few rows."""
 
-
 LITTLE = 1_000_000
 """Products of numbers that one thread does sooner than others could be asked to help."""
 
