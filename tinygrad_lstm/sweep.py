@@ -62,8 +62,9 @@ class _Pile(Deferred):
     def add(self, cotangent: Any) -> None:
         """Add a cotangent."""
         if isinstance(cotangent, Deferred):
-            self.deferred.append(cotangent)
-            if len(self.deferred) >= cotangent.together:
+            deferred = self.deferred
+            deferred.append(cotangent)
+            if len(deferred) >= cotangent.together:
                 self.dense, self.owned = self.total(), True
                 self.deferred = []
         elif self.dense is None:

@@ -13,8 +13,8 @@ from .workers import NOBODY, helpers
 
 __all__ = ["adam"]
 
-SOME = 1 << 14
-"""Numbers of a part, and as many as one thread moves sooner than another could be asked to help."""
+SOME, MANY = 1 << 14, 1 << 18
+"""Numbers of a part, which one thread moves sooner than another could help, and those for which sleepers are woken."""
 
 
 class Factors(NamedTuple):
@@ -54,5 +54,5 @@ def adam(p: Array, g: Array, m: Array, v: Array, betas: tuple[float, float], eps
 
     ``eps`` and ``lr`` are corrected for the number of the step, as in `optim.Adam`.
     """
-    team = helpers() if p.size > SOME else NOBODY
+    team = helpers(is_much=p.size > MANY) if p.size > SOME else NOBODY
     _adam(team, p.ravel(), g.ravel(), m.ravel(), v.ravel(), *map(float, (*betas, eps, lr)))

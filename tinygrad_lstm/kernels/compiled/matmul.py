@@ -24,8 +24,8 @@ ROWS, DEPTH = 48, 1024
 PARTS = 16
 """So many there are at least, by dividing the columns too, where there are few rows."""
 
-LITTLE = 1_000_000
-"""Products of numbers that one thread does sooner than others could be asked to help."""
+LITTLE, MUCH = 1_000_000, 8_000_000
+"""Products of numbers that one thread does sooner than others could help, and those for which sleepers are woken."""
 
 
 class Product(NamedTuple):
@@ -113,8 +113,9 @@ def matmul(a: Array, b: Array, first: Array | None = None) -> Array:
     if first is None:
         first = xp.zeros(c.shape[1], c.dtype)
     a_is_turned, b_is_turned = not a.flags.c_contiguous, not b.flags.c_contiguous
+    count = a.size * b.shape[1]
     _matmul(
-        helpers() if a.size * b.shape[1] > LITTLE else NOBODY, a.T if a_is_turned else a, a_is_turned,
+        helpers(is_much=count > MUCH) if count > LITTLE else NOBODY, a.T if a_is_turned else a, a_is_turned,
         b.T if b_is_turned else b, b_is_turned, first.ravel(), c,
     )  # fmt: skip
     return c

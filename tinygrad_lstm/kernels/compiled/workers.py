@@ -33,6 +33,10 @@ PATIENCE = 10_000
 """Pauses for which a thread looks for work, some tenths of a millisecond."""
 
 
+SOON = 2e-4
+"""Seconds within which work follows other, so that it pays to wake helpers for both."""
+
+
 def _cores() -> int:
     """Return how many threads to use: what ``OMP_NUM_THREADS`` says, else the cores that this process may run on."""
     asked = os.environ.get("OMP_NUM_THREADS", "")
@@ -58,6 +62,7 @@ class _Team:
         self.calls: SimpleQueue[None] = SimpleQueue()
         self.ids: list[int] = []
         self.avoided = (-1, 0)
+        self.asked = 0.0
         for n in range(helpers):
             threading.Thread(target=self._help, name=f"tinygrad_lstm_{n}", daemon=True).start()
 
@@ -92,15 +97,22 @@ class _Team:
 _team: _Team | None = None
 
 
-def helpers() -> Array:
-    """Return the team of all cores, awake or about to be; nobody if there is one core."""
+def helpers(is_much: bool = True) -> Array:
+    """Return the team of all cores; nobody if there is one core.
+
+    Helpers who sleep are woken for much work, and for less if it comes soon after other: they take Python's lock from
+    this thread when they wake, and again when they go to sleep.
+    """
     global _team
     if CORES == 1:
         return NOBODY
     if _team is None:
         with _starting:
             _team = _team or _Team(CORES - 1)
-    _team.wake()
+    now = time.perf_counter()
+    if is_much or now - _team.asked < SOON:
+        _team.wake()
+    _team.asked = now
     return _team.words
 
 
