@@ -117,11 +117,14 @@ def _linear_forward(x: Array, weight: Array) -> Array:
 
 def _affine_forward(x: Array, weight: Array, bias: Array) -> Array:
     """Return ``x @ weight.T + bias``, the bias added in place."""
-    if weight.size >= LITTLE and x.ndim == 2 and _is_much(x, weight.T):
-        compiled = kernels.matmul(x, weight.T, bias)
+    w = weight.T
+    if x.ndim != 2:
+        y = _matmul_forward(x, w)
+    else:
+        compiled = kernels.matmul(x, w, bias) if weight.size >= LITTLE and _is_much(x, w) else None
         if compiled is not None:
-            return compiled(x, weight.T, bias)
-    y = _matmul_forward(x, weight.T)
+            return compiled(x, w, bias)
+        y = x.dot(w)
     y += bias
     return y
 
