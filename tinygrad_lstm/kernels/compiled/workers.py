@@ -32,7 +32,6 @@ step that are worth a meeting."""
 PATIENCE = 10_000
 """Pauses for which a thread looks for work, some tenths of a millisecond."""
 
-
 SOON = 2e-4
 """Seconds within which work follows other, so that it pays to wake helpers for both."""
 
