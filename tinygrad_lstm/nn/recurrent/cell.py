@@ -42,9 +42,11 @@ class Cell(Recurrent):
             check(op, "input", x, ("B", self.input_size) if batch else (self.input_size,))
         start = []
         for part, size in zip(state, self.state_sizes, strict=True):
+            wanted = (*batch, size)
             if part is None:
-                part = zeros((*batch, size), dtype=self.weight_ih.dtype)
-            check(op, "state", part, (*batch, size))
+                part = zeros(wanted, dtype=self.weight_ih.dtype)
+            elif getattr(part, "shape", None) != wanted:
+                check(op, "state", part, wanted)
             start.append(part)
         w = self._weights("", noise := self._noise(batch) if noise is None else noise)
         seen: Seen = {}
