@@ -43,14 +43,7 @@ def ours(work: Work) -> Step:
 
     layer = tg.nn.Linear(*work.weight.T.shape)
     layer.load_state_dict({"weight": work.weight, "bias": work.bias})
-    x, d_y = tg.asarray(work.x, requires_grad=True), tg.asarray(work.d_y)
-
-    def run() -> None:
-        layer.zero_grad()
-        x.grad = None
-        (layer(x) * d_y).sum().backward()
-
-    return Step(run, lambda: {"x": x.grad.numpy(), **{name: p.grad.numpy() for name, p in layer.named_parameters()}})
+    return training_step(layer, tg.asarray(work.x, requires_grad=True), tg.asarray(work.d_y))
 
 
 def torchs(work: Work) -> Step:
@@ -59,7 +52,11 @@ def torchs(work: Work) -> Step:
 
     layer = torch.nn.Linear(*work.weight.T.shape)
     layer.load_state_dict({"weight": torch.tensor(work.weight), "bias": torch.tensor(work.bias)})
-    x, d_y = torch.tensor(work.x, requires_grad=True), torch.tensor(work.d_y)
+    return training_step(layer, torch.tensor(work.x, requires_grad=True), torch.tensor(work.d_y))
+
+
+def training_step(layer: Any, x: Any, d_y: Any) -> Step:
+    """Return a step of either layer: what it takes has the same names in both libraries."""
 
     def run() -> None:
         layer.zero_grad()
