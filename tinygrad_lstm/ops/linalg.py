@@ -91,18 +91,20 @@ def _matmul_forward(x1: Array, x2: Array) -> Array:
     if x2.ndim != 2:
         return xp.matmul(x1, x2)
     if x1.ndim == 2:
-        return x1.dot(x2) if x2.size < LITTLE else _product(x1, x2)
+        return _product(x1, x2)
     return _product(_rows(x1), x2).reshape((*x1.shape[:-1], x2.shape[1])) if x1.ndim > 2 else xp.matmul(x1, x2)
 
 
-def _product(a: Array, b: Array) -> Array:
-    """Return the product of two matrices, by compiled code where that is faster."""
-    compiled = kernels.matmul(a, b) if _is_much(a, b) else None
-    return a.dot(b) if compiled is None else compiled(a, b)  # dot has half the overhead of NumPy's matmul
-
-
-def _is_much(a: Array, b: Array) -> bool:
-    return bool(a.size * b.shape[1] >= MUCH and len(a) >= FEW)
+def _product(a: Array, b: Array, first: Array | None = None) -> Array:
+    """Return ``a @ b`` of two matrices, plus what it begins with, by compiled code where that is faster."""
+    if b.size >= LITTLE and a.size * b.shape[1] >= MUCH and len(a) >= FEW:
+        compiled = kernels.matmul(a, b, first)
+        if compiled is not None:
+            return compiled(a, b, first)
+    y = a.dot(b)  # which has half the overhead of NumPy's matmul on small matrices
+    if first is not None:
+        y += first
+    return y
 
 
 def _times(g: Any, weight: Any) -> Any:
@@ -117,14 +119,9 @@ def _linear_forward(x: Array, weight: Array) -> Array:
 
 def _affine_forward(x: Array, weight: Array, bias: Array) -> Array:
     """Return ``x @ weight.T + bias``, the bias added in place."""
-    w = weight.T
-    if x.ndim != 2:
-        y = _matmul_forward(x, w)
-    else:
-        compiled = kernels.matmul(x, w, bias) if weight.size >= LITTLE and _is_much(x, w) else None
-        if compiled is not None:
-            return compiled(x, w, bias)
-        y = x.dot(w)
+    if x.ndim == 2:
+        return _product(x, weight.T, bias)
+    y = _matmul_forward(x, weight.T)
     y += bias
     return y
 

@@ -73,16 +73,19 @@ def pack_panel(n: int, kind: Any, w: int, row: int, depth: int, columns: int, ma
 
 
 @piece
+def _transpose_rows(kind: Any, source: int, row: int, rows: int, depth: int, target: int, column: int) -> None:
+    """Write the transpose of rows, as many as a vector is long or fewer; ``column`` is from one vector to the next."""
+    for k in range(0, depth, lanes_of(kind)):
+        transpose(kind, source + k * size_of(kind), row, rows, target + k * column, column, depth - k)
+
+
+@piece
 def pack_panel_transposed(n: int, kind: Any, w: int, row: int, depth: int, columns: int, made: int) -> None:
     """Write the n-th panel of a matrix's transpose, from (columns, depth)."""
     target = made + n * depth * WIDE * BYTES
     for v in range(WIDE):
         unit = (n * WIDE + v) * lanes_of(kind)
-        for k in range(0, depth, lanes_of(kind)):
-            transpose(
-                kind, w + unit * row + k * size_of(kind), row, columns - unit,
-                target + (k * WIDE + v) * BYTES, WIDE * BYTES, depth - k,
-            )  # fmt: skip
+        _transpose_rows(kind, w + unit * row, row, columns - unit, depth, target + v * BYTES, WIDE * BYTES)
 
 
 @piece
@@ -92,11 +95,7 @@ def pack_transposed(n: int, kind: Any, w: int, depth: int, gates: int, H: int, m
     target = made + n * depth * gates * BYTES
     for g in range(gates):
         source = w + (g * H + unit) * row
-        for k in range(0, depth, lanes_of(kind)):
-            transpose(
-                kind, source + k * size_of(kind), row, H - unit,
-                target + (k * gates + g) * BYTES, gates * BYTES, depth - k,
-            )  # fmt: skip
+        _transpose_rows(kind, source, row, H - unit, depth, target + g * BYTES, gates * BYTES)
 
 
 @cache
