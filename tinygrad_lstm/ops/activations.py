@@ -193,6 +193,17 @@ def logsigmoid(x: Tensor | Array, /) -> Tensor:
 def softplus(x: Tensor | Array, /, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     """Return ``log(1 + exp(beta * x)) / beta``, and ``x`` itself where ``beta * x`` is above the threshold.
 
+    Parameters
+    ----------
+    x
+        Any shape.
+    beta
+        How sharp the bend at 0 is.
+    threshold
+        From where on the difference to ``x`` is taken as 0.
+
+    Examples
+    --------
     >>> import tinygrad_lstm as tg
     >>> tg.softplus(tg.asarray([-1000.0, 0.0, 1000.0])).numpy().round(4)
     array([0.000e+00, 6.931e-01, 1.000e+03], dtype=float32)
@@ -262,12 +273,23 @@ def softsign(x: Tensor | Array, /) -> Tensor:
 
 
 def relu(x: Tensor | Array, /) -> Tensor:
-    """Return ``max(x, 0)``; its derivative at 0 is 0, as in PyTorch."""
+    """Return ``max(x, 0)``; its derivative at 0 is 0, as in PyTorch.
+
+    >>> import tinygrad_lstm as tg
+    >>> x = tg.asarray([-1.0, 0.0, 2.0], requires_grad=True)
+    >>> tg.grad(tg.relu(x).sum(), x)
+    Tensor([0., 0., 1.])
+    """
     return _relu(x)
 
 
 def relu6(x: Tensor | Array, /) -> Tensor:
-    """Return ``min(max(x, 0), 6)``; its derivative at 0 and at 6 is 0, as in PyTorch."""
+    """Return ``min(max(x, 0), 6)``; its derivative at 0 and at 6 is 0, as in PyTorch.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.relu6(tg.asarray([-1.0, 2.0, 9.0]))
+    Tensor([0., 2., 6.])
+    """
     return _relu6(x)
 
 
@@ -275,6 +297,13 @@ def hardtanh(x: Tensor | Array, /, min_val: float = -1.0, max_val: float = 1.0) 
     """Return ``x`` with everything outside two bounds set to the nearer one.
 
     At the bounds the derivative is 0, as in PyTorch, where that of `clip` is 1.
+
+    Parameters
+    ----------
+    x
+        Any shape.
+    min_val, max_val
+        The bounds: numbers.
 
     Raises
     ------
@@ -315,6 +344,15 @@ def hardswish(x: Tensor | Array, /) -> Tensor:
 def leaky_relu(x: Tensor | Array, /, negative_slope: float = 0.01) -> Tensor:
     """Return ``x`` above 0 and ``negative_slope * x`` elsewhere; the derivative at 0 is ``negative_slope``.
 
+    Parameters
+    ----------
+    x
+        Any shape.
+    negative_slope
+        The slope below 0, a number.
+
+    Examples
+    --------
     >>> import tinygrad_lstm as tg
     >>> tg.leaky_relu(tg.asarray([-1.0, 2.0]))
     Tensor([-0.01,  2.  ])
@@ -356,6 +394,15 @@ def prelu(x: Tensor | Array, /, weight: Tensor | Array) -> Tensor:
 def elu(x: Tensor | Array, /, alpha: float = 1.0) -> Tensor:
     """Return ``x`` above 0 and ``alpha * (exp(x) - 1)`` elsewhere; the derivative at 0 is ``alpha``, as in PyTorch.
 
+    Parameters
+    ----------
+    x
+        Any shape.
+    alpha
+        How far below 0 the result can get, a number.
+
+    Examples
+    --------
     >>> import tinygrad_lstm as tg
     >>> tg.elu(tg.asarray([-1000.0, 0.0, 2.0]))
     Tensor([-1.,  0.,  2.])
@@ -365,6 +412,8 @@ def elu(x: Tensor | Array, /, alpha: float = 1.0) -> Tensor:
 
 def celu(x: Tensor | Array, /, alpha: float = 1.0) -> Tensor:
     """Return ``x`` above 0 and ``alpha * (exp(x / alpha) - 1)`` elsewhere, whose derivative at 0 is 1.
+
+    The parameters are those of `elu`.
 
     Raises
     ------
@@ -403,6 +452,13 @@ def selu(x: Tensor | Array, /) -> Tensor:
 def glu(x: Tensor | Array, /, axis: int = -1) -> Tensor:
     """Return the first half along an axis times the `sigmoid` of the second half.
 
+    Parameters
+    ----------
+    x
+        Any shape whose length along the axis is even.
+    axis
+        The axis to halve, counted from either end.
+
     Raises
     ------
     ValueError
@@ -425,6 +481,15 @@ def glu(x: Tensor | Array, /, axis: int = -1) -> Tensor:
 def softmax(x: Tensor | Array, /, axis: int = -1) -> Tensor:
     """Return ``exp(x)`` divided by its sum along an axis.
 
+    Parameters
+    ----------
+    x
+        Scores, any shape.
+    axis
+        The axis along which the results add up to 1.
+
+    Examples
+    --------
     >>> import tinygrad_lstm as tg
     >>> tg.softmax(tg.asarray([0.0, 0.0, -1000.0]))
     Tensor([0.5, 0.5, 0. ])
@@ -433,7 +498,7 @@ def softmax(x: Tensor | Array, /, axis: int = -1) -> Tensor:
 
 
 def log_softmax(x: Tensor | Array, /, axis: int = -1) -> Tensor:
-    """Return the logarithm of `softmax`, exact where that would be 0.
+    """Return the logarithm of `softmax`, exact where that would be 0; the parameters are those of `softmax`.
 
     >>> import tinygrad_lstm as tg
     >>> tg.log_softmax(tg.asarray([0.0, 1000.0]))
@@ -445,10 +510,24 @@ def log_softmax(x: Tensor | Array, /, axis: int = -1) -> Tensor:
 def dropout(x: Tensor | Array, /, p: float = 0.5) -> Tensor:
     """Return ``x`` with each element set to 0 with probability ``p`` and the rest divided by ``1 - p``.
 
+    Parameters
+    ----------
+    x
+        Any shape.
+    p
+        The probability, from 0 to 1; with 1 everything is 0.
+
     Raises
     ------
     ValueError
         If ``p`` is not within 0 and 1.
+
+    Examples
+    --------
+    >>> import tinygrad_lstm as tg
+    >>> y = tg.dropout(tg.ones((100,)), p=0.75)
+    >>> tg.logical_or(y == 0, y == 4).all().item()
+    True
     """
     if not 0 <= p <= 1:
         raise ValueError(f"dropout: got p = {p}, wanted a probability between 0 and 1.")

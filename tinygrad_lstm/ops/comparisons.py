@@ -46,66 +46,131 @@ def equal(x1: Operand, x2: Operand, /) -> Tensor:
 
 @method("__ne__")
 def not_equal(x1: Operand, x2: Operand, /) -> Tensor:
-    """Return whether the elements differ; NaN differs from everything."""
+    """Return whether the elements differ; NaN differs from everything.
+
+    >>> import tinygrad_lstm as tg
+    >>> x = tg.asarray([1.0, tg.nan])
+    >>> x != x
+    Tensor([False,  True])
+    """
     return _not_equal(x1, x2)
 
 
 @method("__lt__")
 def less(x1: Operand, x2: Operand, /) -> Tensor:
-    """Return whether the first is smaller."""
+    """Return whether the first is smaller.
+
+    >>> import tinygrad_lstm as tg
+    >>> lengths = tg.asarray([1, 3])
+    >>> tg.arange(3)[:, None] < lengths
+    Tensor([[ True,  True],
+            [False,  True],
+            [False,  True]])
+    """
     return _less(x1, x2)
 
 
 @method("__le__")
 def less_equal(x1: Operand, x2: Operand, /) -> Tensor:
-    """Return whether the first is smaller or equal."""
+    """Return whether the first is smaller or equal.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.asarray([1.0, 2.0, tg.nan]) <= 2
+    Tensor([ True,  True, False])
+    """
     return _less_equal(x1, x2)
 
 
 @method("__gt__")
 def greater(x1: Operand, x2: Operand, /) -> Tensor:
-    """Return whether the first is greater."""
+    """Return whether the first is greater.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.asarray([1.0, 2.0, tg.inf]) > 2
+    Tensor([False, False,  True])
+    """
     return _greater(x1, x2)
 
 
 @method("__ge__")
 def greater_equal(x1: Operand, x2: Operand, /) -> Tensor:
-    """Return whether the first is greater or equal."""
+    """Return whether the first is greater or equal.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.asarray([1, 2, 3]) >= tg.asarray([3, 2, 1])
+    Tensor([False,  True,  True])
+    """
     return _greater_equal(x1, x2)
 
 
 def logical_and(x1: Operand, x2: Operand, /) -> Tensor:
-    """Return whether both are true; of numbers, all but 0 are."""
+    """Return whether both are true; of numbers, all but 0 are.
+
+    >>> import tinygrad_lstm as tg
+    >>> x = tg.asarray([-1.0, 0.5, 2.0])
+    >>> tg.logical_and(x > 0, x < 1)
+    Tensor([False,  True, False])
+    """
     return _and(x1, x2)
 
 
 def logical_or(x1: Operand, x2: Operand, /) -> Tensor:
-    """Return whether either is true; of numbers, all but 0 are."""
+    """Return whether either is true; of numbers, all but 0 are.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.logical_or(tg.asarray([0, 0, 2]), tg.asarray([False, True, True]))
+    Tensor([False,  True,  True])
+    """
     return _or(x1, x2)
 
 
 def logical_xor(x1: Operand, x2: Operand, /) -> Tensor:
-    """Return whether exactly one is true; of numbers, all but 0 are."""
+    """Return whether exactly one is true; of numbers, all but 0 are.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.logical_xor(tg.asarray([0, 0, 2]), tg.asarray([False, True, True]))
+    Tensor([False,  True, False])
+    """
     return _xor(x1, x2)
 
 
 def logical_not(x: Tensor | Array, /) -> Tensor:
-    """Return whether the elements are false; of numbers, only 0 is."""
+    """Return whether the elements are false; of numbers, only 0 is.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.logical_not(tg.asarray([0, 2]))
+    Tensor([ True, False])
+    """
     return _not(x)
 
 
 def isnan(x: Tensor | Array, /) -> Tensor:
-    """Return whether the elements are not a number."""
+    """Return whether the elements are not a number.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.isnan(tg.asarray([1.0, tg.nan, -tg.inf]))
+    Tensor([False,  True, False])
+    """
     return _isnan(x)
 
 
 def isinf(x: Tensor | Array, /) -> Tensor:
-    """Return whether the elements are infinite."""
+    """Return whether the elements are infinite.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.isinf(tg.asarray([1.0, tg.nan, -tg.inf]))
+    Tensor([False, False,  True])
+    """
     return _isinf(x)
 
 
 def isfinite(x: Tensor | Array, /) -> Tensor:
-    """Return whether the elements are neither infinite nor not a number."""
+    """Return whether the elements are neither infinite nor not a number.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.isfinite(tg.asarray([1.0, tg.nan, -tg.inf]))
+    Tensor([ True, False, False])
+    """
     return _isfinite(x)
 
 
@@ -139,14 +204,24 @@ def bitwise_and(x1: Operand, x2: Operand, /) -> Tensor:
 
 @method("__or__", reflected="__ror__")
 def bitwise_or(x1: Operand, x2: Operand, /) -> Tensor:
-    """Return the bits that are set in either integer, or whether either bool is true."""
+    """Return the bits that are set in either integer, or whether either bool is true.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.asarray([0b0110, 0b0101]) | 0b0011
+    Tensor([7, 7])
+    """
     _check_bits("bitwise_or", x1, x2)
     return _bitwise_or(x1, x2)
 
 
 @method("__xor__", reflected="__rxor__")
 def bitwise_xor(x1: Operand, x2: Operand, /) -> Tensor:
-    """Return the bits that are set in exactly one integer, or whether exactly one bool is true."""
+    """Return the bits that are set in exactly one integer, or whether exactly one bool is true.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.asarray([0b0110, 0b0101]) ^ 0b0011
+    Tensor([5, 6])
+    """
     _check_bits("bitwise_xor", x1, x2)
     return _bitwise_xor(x1, x2)
 
@@ -177,6 +252,11 @@ def bitwise_left_shift(x1: Operand, x2: Operand, /) -> Tensor:
 
 @method("__rshift__", reflected="__rrshift__")
 def bitwise_right_shift(x1: Operand, x2: Operand, /) -> Tensor:
-    """Return the bits of integers moved down by as many places as the second says; the sign stays as it is."""
+    """Return the bits of integers moved down by as many places as the second says; the sign stays as it is.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.asarray([12, -3]) >> 1
+    Tensor([ 6, -2])
+    """
     _check_bits("bitwise_right_shift", x1, x2, kinds="iu")
     return _right_shift(x1, x2)

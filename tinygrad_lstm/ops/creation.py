@@ -76,7 +76,21 @@ def zeros(
 ) -> Tensor:
     """Return a tensor of zeros.
 
-    >>> zeros((2,))
+    Parameters
+    ----------
+    shape
+        The lengths of the axes; an int for one axis.
+    dtype
+        The element type, float32 by default.
+    device
+        The device: the backend's own, or None.
+    requires_grad
+        Ask for the gradient with respect to this tensor; only floating point can.
+
+    Examples
+    --------
+    >>> import tinygrad_lstm as tg
+    >>> tg.zeros((2,))
     Tensor([0., 0.])
     """
     return _leaf(xp.zeros(shape, dtype=_type("zeros", dtype, device)), requires_grad)
@@ -85,12 +99,29 @@ def zeros(
 def ones(
     shape: int | tuple[int, ...], *, dtype: DType = None, device: str | None = None, requires_grad: bool = False
 ) -> Tensor:
-    """Return a tensor of ones."""
+    """Return a tensor of ones; the parameters are those of `zeros`.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.ones((2,), requires_grad=True)
+    Tensor([1., 1.], requires_grad=True)
+    """
     return _leaf(xp.ones(shape, dtype=_type("ones", dtype, device)), requires_grad)
 
 
 def empty(shape: int | tuple[int, ...], *, dtype: DType = None, device: str | None = None) -> Tensor:
-    """Return a tensor of whatever was in memory, for the quickest way to a shape."""
+    """Return a tensor of whatever was in memory, for the quickest way to a shape.
+
+    Parameters
+    ----------
+    shape, dtype, device
+        As for `zeros`.
+
+    Examples
+    --------
+    >>> import tinygrad_lstm as tg
+    >>> tg.empty((2, 3)).shape
+    (2, 3)
+    """
     return wrap(xp.empty(shape, dtype=_type("empty", dtype, device)), None)
 
 
@@ -102,7 +133,16 @@ def full(
     device: str | None = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Return a tensor of one number; its type is that of the number, float32 for a float.
+    """Return a tensor of one number.
+
+    Parameters
+    ----------
+    shape, device, requires_grad
+        As for `zeros`.
+    fill_value
+        The number.
+    dtype
+        The element type; by default that of the number, float32 for a float.
 
     Raises
     ------
@@ -111,7 +151,8 @@ def full(
 
     Examples
     --------
-    >>> full((2,), 7), full((2,), 0.5)
+    >>> import tinygrad_lstm as tg
+    >>> tg.full((2,), 7), tg.full((2,), 0.5)
     (Tensor([7, 7]), Tensor([0.5, 0.5]))
     """
     to = _type("full", dtype, device, None)
@@ -126,6 +167,17 @@ def zeros_like(x: Tensor | Array, /, *, dtype: DType = None, device: str | None 
 
     Like other ops, it and its kin return an array where they get one, which derivatives need.
 
+    Parameters
+    ----------
+    x
+        Any shape.
+    dtype
+        The element type; by default that of ``x``.
+    device
+        The device: the backend's own, or None.
+
+    Examples
+    --------
     >>> import tinygrad_lstm as tg
     >>> tg.zeros_like(tg.asarray([1, 2]))
     Tensor([0, 0])
@@ -134,17 +186,41 @@ def zeros_like(x: Tensor | Array, /, *, dtype: DType = None, device: str | None 
 
 
 def ones_like(x: Tensor | Array, /, *, dtype: DType = None, device: str | None = None) -> Tensor:
-    """Return ones in the shape and type of another tensor."""
+    """Return ones in the shape and type of another tensor; the parameters are those of `zeros_like`.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.ones_like(tg.asarray([1, 2]), dtype=tg.float32)
+    Tensor([1., 1.])
+    """
     return _ones_like(x, _type_like("ones_like", x, dtype, device))
 
 
 def empty_like(x: Tensor | Array, /, *, dtype: DType = None, device: str | None = None) -> Tensor:
-    """Return whatever was in memory in the shape and type of another tensor."""
+    """Return whatever was in memory in the shape and type of another tensor; the parameters are those of `zeros_like`.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.empty_like(tg.zeros((2, 3))).shape
+    (2, 3)
+    """
     return _empty_like(x, _type_like("empty_like", x, dtype, device))
 
 
 def full_like(x: Tensor | Array, /, fill_value: float, *, dtype: DType = None, device: str | None = None) -> Tensor:
-    """Return one number in the shape and type of another tensor; a float wants a floating type, as in `full`."""
+    """Return one number in the shape and type of another tensor.
+
+    Parameters
+    ----------
+    x, dtype, device
+        As for `zeros_like`.
+    fill_value
+        The number; a float wants a floating type, as in `full`.
+
+    Examples
+    --------
+    >>> import tinygrad_lstm as tg
+    >>> tg.full_like(tg.asarray([1.0, 2.0]), 7)
+    Tensor([7., 7.])
+    """
     to = _type_like("full_like", x, dtype, device)
     return _full_like(x, _number("full_like", fill_value, to), to)
 
@@ -158,12 +234,31 @@ def arange(
     dtype: DType = None,
     device: str | None = None,
 ) -> Tensor:
-    """Return the numbers from ``start`` (0 if only one bound is given) up to but not including ``stop``.
+    """Return the numbers from one bound up to but not including another.
 
-    Of whole numbers they are int64, else float32.
+    Parameters
+    ----------
+    start
+        The first number; 0 if only one bound is given, which is then ``stop``.
+    stop
+        The bound that is not reached.
+    step
+        The distance from each number to the next; below 0 they go down.
+    dtype
+        The element type; by default int64 if all the bounds and the step are whole numbers, else float32.
+    device
+        The device: the backend's own, or None.
 
-    >>> arange(3)
-    Tensor([0, 1, 2])
+    Raises
+    ------
+    ValueError
+        If the step is 0.
+
+    Examples
+    --------
+    >>> import tinygrad_lstm as tg
+    >>> tg.arange(3), tg.arange(1, 0, -0.25)
+    (Tensor([0, 1, 2]), Tensor([1.  , 0.75, 0.5 , 0.25]))
     """
     to = _type("arange", dtype, device, None)
     if step == 0:
@@ -185,10 +280,31 @@ def linspace(
     device: str | None = None,
     endpoint: bool = True,
 ) -> Tensor:
-    """Return ``num`` numbers at equal distances from ``start`` to ``stop``, which ``endpoint=False`` leaves out.
+    """Return numbers at equal distances.
 
-    >>> linspace(0, 1, 5)
-    Tensor([0.  , 0.25, 0.5 , 0.75, 1.  ])
+    Parameters
+    ----------
+    start, stop
+        The first number and the last.
+    num
+        How many numbers there are.
+    dtype
+        The element type, float32 by default.
+    device
+        The device: the backend's own, or None.
+    endpoint
+        False leaves ``stop`` out, and puts it where one number more would be.
+
+    Raises
+    ------
+    ValueError
+        If ``num`` is below 0.
+
+    Examples
+    --------
+    >>> import tinygrad_lstm as tg
+    >>> tg.linspace(0, 1, 5), tg.linspace(0, 1, 4, endpoint=False)
+    (Tensor([0.  , 0.25, 0.5 , 0.75, 1.  ]), Tensor([0.  , 0.25, 0.5 , 0.75]))
     """
     to = _type("linspace", dtype, device)
     if num < 0:
@@ -199,7 +315,26 @@ def linspace(
 def eye(
     n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: DType = None, device: str | None = None
 ) -> Tensor:
-    """Return a matrix with ones on its ``k``-th diagonal and zeros elsewhere."""
+    """Return a matrix with ones on a diagonal and zeros elsewhere.
+
+    Parameters
+    ----------
+    n_rows, n_cols
+        The lengths of its axes; as many columns as rows by default.
+    k
+        The diagonal: 0 for the one from the first element, above 0 those to its right, below 0 those under it.
+    dtype
+        The element type, float32 by default.
+    device
+        The device: the backend's own, or None.
+
+    Examples
+    --------
+    >>> import tinygrad_lstm as tg
+    >>> tg.eye(2, 3, k=1)
+    Tensor([[0., 1., 0.],
+            [0., 0., 1.]])
+    """
     return wrap(xp.eye(n_rows, n_cols, k=k, dtype=_type("eye", dtype, device)), None)
 
 
@@ -329,12 +464,29 @@ def from_dlpack(x: Any, /, *, device: str | None = None, copy: bool | None = Non
 
 
 def manual_seed(seed: int) -> None:
-    """Start the random generator anew, so that what follows can be repeated on the same backend."""
+    """Start the random generator anew, so that what follows can be repeated on the same backend.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.manual_seed(0)
+    >>> x = tg.rand(3)
+    >>> tg.manual_seed(0)
+    >>> (tg.rand(3) == x).all().item()
+    True
+    """
     backend.seed(seed)
 
 
 def get_rng_state() -> dict[str, Any]:
-    """Return where the random generators are, as numbers and words that JSON can hold, for `set_rng_state`."""
+    """Return where the random generators are, as numbers and words that JSON can hold, for `set_rng_state`.
+
+    >>> import json
+    >>> import tinygrad_lstm as tg
+    >>> state = json.dumps(tg.get_rng_state())
+    >>> x = tg.randn(3)
+    >>> tg.set_rng_state(json.loads(state))
+    >>> (tg.randn(3) == x).all().item()
+    True
+    """
     return backend.random_state()
 
 
@@ -363,17 +515,54 @@ def set_rng_state(state: Mapping[str, Any]) -> None:
 
 
 def rand(*shape: Any, dtype: DType = None, requires_grad: bool = False) -> Tensor:
-    """Return numbers spread evenly from 0 up to but not including 1; the shape is given as ints or as one tuple."""
+    """Return numbers spread evenly from 0 up to but not including 1.
+
+    Parameters
+    ----------
+    *shape
+        The lengths of the axes, as ints or as one tuple.
+    dtype
+        The element type, float32 by default.
+    requires_grad
+        Ask for the gradient with respect to this tensor.
+
+    Examples
+    --------
+    >>> import tinygrad_lstm as tg
+    >>> x = tg.rand(2, 3)
+    >>> x.shape, tg.logical_and(x >= 0, x < 1).all().item()
+    ((2, 3), True)
+    """
     to = _type("rand", dtype, None)
     return _leaf(backend.to_device(backend.rng.random(_shape(shape))).astype(to), requires_grad)
 
 
 def randn(*shape: Any, dtype: DType = None, requires_grad: bool = False) -> Tensor:
-    """Return numbers of the normal distribution, mean 0 and variance 1; the shape is given as ints or as one tuple."""
+    """Return numbers of the normal distribution, mean 0 and variance 1; the parameters are those of `rand`.
+
+    >>> import tinygrad_lstm as tg
+    >>> abs(tg.randn(10_000).mean().item()) < 0.1
+    True
+    """
     to = _type("randn", dtype, None)
     return _leaf(backend.to_device(backend.rng.standard_normal(_shape(shape))).astype(to), requires_grad)
 
 
 def randint(low: int, high: int, shape: tuple[int, ...]) -> Tensor:
-    """Return integers from ``low`` up to but not including ``high``."""
+    """Return random integers, each as likely as any other.
+
+    Parameters
+    ----------
+    low, high
+        The smallest integer, and the one that all are below.
+    shape
+        The lengths of the axes.
+
+    Examples
+    --------
+    >>> import tinygrad_lstm as tg
+    >>> dice = tg.randint(1, 7, (2, 100))
+    >>> dice.shape, set(dice.reshape(-1).tolist()) <= {1, 2, 3, 4, 5, 6}
+    ((2, 100), True)
+    """
     return wrap(backend.to_device(backend.rng.integers(low, high, shape)), None)

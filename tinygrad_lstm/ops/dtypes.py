@@ -143,6 +143,15 @@ def _dtype_of(op: str, x: Any) -> DType:
 def can_cast(from_: Tensor | Array | DType, to: DType, /) -> builtins.bool:
     """Return whether `result_type` of the two is ``to``, so that an op may take the one for the other.
 
+    Parameters
+    ----------
+    from_
+        A tensor, an array or an element type.
+    to
+        An element type.
+
+    Examples
+    --------
     >>> import tinygrad_lstm as tg
     >>> tg.can_cast(tg.int64, tg.float32), tg.can_cast(tg.float64, tg.float32)
     (True, False)
@@ -200,6 +209,13 @@ class IntegerInfo:
 def finfo(type: DType | Tensor | Array, /) -> FloatInfo:
     """Return the limits of a floating type, or of a tensor's type.
 
+    Raises
+    ------
+    TypeError
+        If the type is not floating point.
+
+    Examples
+    --------
     >>> import tinygrad_lstm as tg
     >>> tg.finfo("float32").max
     3.4028234663852886e+38
@@ -215,6 +231,13 @@ def finfo(type: DType | Tensor | Array, /) -> FloatInfo:
 def iinfo(type: DType | Tensor | Array, /) -> IntegerInfo:
     """Return the limits of an integer type, or of a tensor's type.
 
+    Raises
+    ------
+    TypeError
+        If the type is not one of integers.
+
+    Examples
+    --------
     >>> import tinygrad_lstm as tg
     >>> tg.iinfo(tg.int8).min
     -128

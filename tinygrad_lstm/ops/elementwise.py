@@ -94,19 +94,35 @@ def _share(g: Any, x: Any, other: Any) -> Any:
 
 @method("__add__", reflected="__radd__")
 def add(x1: Operand, x2: Operand, /) -> Tensor:
-    """Return ``x1 + x2``."""
+    """Return ``x1 + x2``.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.asarray([[1.0], [2.0]]) + tg.asarray([10.0, 20.0])
+    Tensor([[11., 21.],
+            [12., 22.]])
+    """
     return _add(x1, x2)
 
 
 @method("__sub__", reflected="__rsub__")
 def subtract(x1: Operand, x2: Operand, /) -> Tensor:
-    """Return ``x1 - x2``."""
+    """Return ``x1 - x2``.
+
+    >>> import tinygrad_lstm as tg
+    >>> 1 - tg.asarray([0.25, 0.5])
+    Tensor([0.75, 0.5 ])
+    """
     return _subtract(x1, x2)
 
 
 @method("__mul__", reflected="__rmul__")
 def multiply(x1: Operand, x2: Operand, /) -> Tensor:
-    """Return ``x1 * x2``."""
+    """Return ``x1 * x2``.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.asarray([1, 3]) * 0.5
+    Tensor([0.5, 1.5])
+    """
     return _multiply(x1, x2)
 
 
@@ -176,6 +192,11 @@ def minimum(x1: Operand, x2: Operand, /) -> Tensor:
     """Return the smaller of the two, element by element, and NaN if either is NaN.
 
     Equal ones share the gradient evenly, as in PyTorch.
+
+    >>> import tinygrad_lstm as tg
+    >>> x = tg.asarray([1.0, 4.0, 2.0], requires_grad=True)
+    >>> tg.grad(tg.minimum(x, 2.0).sum(), x)
+    Tensor([1. , 0. , 0.5])
     """
     return _minimum(x1, x2)
 
@@ -262,6 +283,15 @@ def where(condition: Tensor | Array | bool, x1: Operand, x2: Operand, /) -> Tens
 def lerp(start: Operand, end: Operand, weight: Operand) -> Tensor:
     """Return ``start + weight * (end - start)``, the way from one to the other: at 0 and 1 they are met exactly.
 
+    Parameters
+    ----------
+    start, end
+        Where the way begins, and where it ends: tensors, arrays or numbers.
+    weight
+        How much of the way to go; it may be below 0 or above 1. All three broadcast.
+
+    Examples
+    --------
     >>> import tinygrad_lstm as tg
     >>> tg.lerp(tg.asarray([0.0, 10.0]), tg.asarray([1.0, 20.0]), 0.25)
     Tensor([ 0.25, 12.5 ])
@@ -274,69 +304,138 @@ def lerp(start: Operand, end: Operand, weight: Operand) -> Tensor:
 
 @method("__pos__")
 def positive(x: Tensor | Array, /) -> Tensor:
-    """Return ``+x``."""
+    """Return ``+x``.
+
+    >>> import tinygrad_lstm as tg
+    >>> +tg.asarray([-1, 2])
+    Tensor([-1,  2])
+    """
     return _positive(x)
 
 
 @method("__neg__")
 def negative(x: Tensor | Array, /) -> Tensor:
-    """Return ``-x``."""
+    """Return ``-x``.
+
+    >>> import tinygrad_lstm as tg
+    >>> -tg.asarray([-1, 2])
+    Tensor([ 1, -2])
+    """
     return _negative(x)
 
 
 @method("__abs__")
 def abs(x: Tensor | Array, /) -> Tensor:
-    """Return the absolute value; its derivative at 0 is 0."""
+    """Return the absolute value; its derivative at 0 is 0.
+
+    >>> import tinygrad_lstm as tg
+    >>> x = tg.asarray([-2.0, 0.0, 3.0], requires_grad=True)
+    >>> tg.grad(abs(x).sum(), x)
+    Tensor([-1.,  0.,  1.])
+    """
     return _abs(x)
 
 
 def sign(x: Tensor | Array, /) -> Tensor:
-    """Return -1, 0 or 1 by the sign; the derivative is 0."""
+    """Return -1, 0 or 1 by the sign; the derivative is 0.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.sign(tg.asarray([-2.5, 0.0, 3.0]))
+    Tensor([-1.,  0.,  1.])
+    """
     return _sign(x)
 
 
 def square(x: Tensor | Array, /) -> Tensor:
-    """Return ``x * x``."""
+    """Return ``x * x``.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.square(tg.asarray([-3, 4]))
+    Tensor([ 9, 16])
+    """
     return _square(x)
 
 
 def reciprocal(x: Tensor | Array, /) -> Tensor:
-    """Return ``1 / x``."""
+    """Return ``1 / x``; integers are taken as float32.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.reciprocal(tg.asarray([2, 4]))
+    Tensor([0.5 , 0.25])
+    """
     return _reciprocal(x)
 
 
 def sqrt(x: Tensor | Array, /) -> Tensor:
-    """Return the square root; its derivative at 0 is infinite."""
+    """Return the square root; its derivative at 0 is infinite.
+
+    >>> import tinygrad_lstm as tg
+    >>> x = tg.asarray([0.0, 4.0], requires_grad=True)
+    >>> tg.grad(tg.sqrt(x).sum(), x)
+    Tensor([ inf, 0.25])
+    """
     return _sqrt(x)
 
 
 def exp(x: Tensor | Array, /) -> Tensor:
-    """Return e to the power ``x``."""
+    """Return e to the power ``x``.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.exp(tg.asarray([0.0, 1.0])).numpy().round(4)
+    array([1.    , 2.7183], dtype=float32)
+    """
     return _exp(x)
 
 
 def expm1(x: Tensor | Array, /) -> Tensor:
-    """Return ``exp(x) - 1``, exact near 0."""
+    """Return ``exp(x) - 1``, exact near 0.
+
+    >>> import tinygrad_lstm as tg
+    >>> x = tg.asarray(1e-10)
+    >>> tg.expm1(x), tg.exp(x) - 1
+    (Tensor(1.e-10), Tensor(0.))
+    """
     return _expm1(x)
 
 
 def log(x: Tensor | Array, /) -> Tensor:
-    """Return the natural logarithm."""
+    """Return the natural logarithm.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.log(tg.asarray([1.0, tg.e])).numpy().round(4)
+    array([0., 1.], dtype=float32)
+    """
     return _log(x)
 
 
 def log1p(x: Tensor | Array, /) -> Tensor:
-    """Return ``log(1 + x)``, exact near 0."""
+    """Return ``log(1 + x)``, exact near 0.
+
+    >>> import tinygrad_lstm as tg
+    >>> x = tg.asarray(1e-10)
+    >>> tg.log1p(x), tg.log(1 + x)
+    (Tensor(1.e-10), Tensor(0.))
+    """
     return _log1p(x)
 
 
 def log2(x: Tensor | Array, /) -> Tensor:
-    """Return the logarithm to the base 2."""
+    """Return the logarithm to the base 2.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.log2(tg.asarray([0.25, 8.0])).numpy().round(4)
+    array([-2.,  3.], dtype=float32)
+    """
     return _log2(x)
 
 
 def log10(x: Tensor | Array, /) -> Tensor:
-    """Return the logarithm to the base 10."""
+    """Return the logarithm to the base 10.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.log10(tg.asarray([0.01, 1000.0])).numpy().round(4)
+    array([-2.,  3.], dtype=float32)
+    """
     return _log10(x)
 
 

@@ -285,11 +285,27 @@ def integers(op: str, indices: Any, what: str = "indices") -> Array:
 
 
 def split(x: Tensor | Array, sections: int | Sequence[int], /, *, axis: int = 0) -> list[Tensor]:
-    """Return ``x`` cut along an axis: into so many equal parts, or into parts of the lengths given.
+    """Return ``x`` cut along an axis.
 
+    Parameters
+    ----------
+    x
+        Any shape.
+    sections
+        How many equal parts to make; or the lengths of the parts, which add up to that of the axis.
+    axis
+        The axis, counted from either end.
+
+    Raises
+    ------
+    ValueError
+        If the parts do not make up the axis, or there is no such axis.
+
+    Examples
+    --------
     >>> import tinygrad_lstm as tg
-    >>> tg.split(tg.arange(6), 3)
-    [Tensor([0, 1]), Tensor([2, 3]), Tensor([4, 5])]
+    >>> tg.split(tg.arange(6), 3), tg.split(tg.arange(3), [1, 2])
+    ([Tensor([0, 1]), Tensor([2, 3]), Tensor([4, 5])], [Tensor([0]), Tensor([1, 2])])
     """
     shape = shape_of("split", x)
     axis = counted("split", axis, len(shape))
@@ -310,7 +326,21 @@ def _cuts(length: int, axis: int, sections: int | tuple[int, ...]) -> list[tuple
 
 
 def unstack(x: Tensor | Array, /, *, axis: int = 0) -> tuple[Tensor, ...]:
-    """Return the parts of ``x`` along an axis, without that axis."""
+    """Return the parts of ``x`` along an axis, without that axis.
+
+    Parameters
+    ----------
+    x
+        Any shape with at least one axis.
+    axis
+        The axis, counted from either end.
+
+    Examples
+    --------
+    >>> import tinygrad_lstm as tg
+    >>> tg.unstack(tg.asarray([[1, 2], [3, 4]]), axis=1)
+    (Tensor([1, 3]), Tensor([2, 4]))
+    """
     shape = shape_of("unstack", x)
     axis = counted("unstack", axis, len(shape))
     if axis == 0:

@@ -170,6 +170,13 @@ _products = variadic("products", _sum_of_products,
 def matmul(x1: Tensor | Array, x2: Tensor | Array, /) -> Tensor:
     """Return the product of matrices, or of stacks of them, whose leading axes broadcast; vectors lose their axis.
 
+    Parameters
+    ----------
+    x1
+        Shape (..., n, k), or (k,).
+    x2
+        Shape (..., k, m), or (k,).
+
     Raises
     ------
     ValueError
@@ -207,6 +214,12 @@ def linear(x: Tensor | Array, weight: Tensor | Array, bias: Tensor | Array | Non
     ------
     ValueError
         If the shapes do not fit.
+
+    Examples
+    --------
+    >>> import tinygrad_lstm as tg
+    >>> tg.linear(tg.asarray([1.0, 2.0]), tg.asarray([[1.0, 1.0], [0.0, 3.0]]), tg.asarray([0.5, 0.0]))
+    Tensor([3.5, 6. ])
     """
     try:
         return _linear(x, weight) if bias is None else _affine(x, weight, bias)

@@ -74,12 +74,21 @@ def _weights(op: str, weight: Any, shape: tuple[int, ...]) -> Tensor:
 
 
 def mse_loss(input: Tensor | Array, target: Tensor | Array, *, reduction: str = "mean") -> Tensor:
-    """Return the squared difference of two tensors of one shape.
+    """Return the squared difference of two tensors.
+
+    Parameters
+    ----------
+    input
+        What a model has given, any shape.
+    target
+        What is right, the same shape.
+    reduction
+        ``"mean"`` or ``"sum"`` of all elements, or ``"none"``.
 
     Raises
     ------
     ValueError
-        If the shapes differ: broadcasting here is nearly always a mistake.
+        If the shapes differ, for broadcasting here is nearly always a mistake, or there is no such reduction.
 
     Examples
     --------
@@ -92,15 +101,10 @@ def mse_loss(input: Tensor | Array, target: Tensor | Array, *, reduction: str = 
 
 
 def l1_loss(input: Tensor | Array, target: Tensor | Array, *, reduction: str = "mean") -> Tensor:
-    """Return the absolute difference of two tensors of one shape; its derivative is 0 where they are equal.
+    """Return the absolute difference of two tensors; its derivative is 0 where they are equal.
 
-    Raises
-    ------
-    ValueError
-        If the shapes differ.
+    The parameters and errors are those of `mse_loss`.
 
-    Examples
-    --------
     >>> import tinygrad_lstm as tg
     >>> tg.l1_loss(tg.asarray([1.0, 2.0]), tg.asarray([1.0, 4.0]))
     Tensor(1.)
@@ -111,6 +115,13 @@ def l1_loss(input: Tensor | Array, target: Tensor | Array, *, reduction: str = "
 
 def huber_loss(input: Tensor | Array, target: Tensor | Array, *, reduction: str = "mean", delta: float = 1.0) -> Tensor:
     """Return half the squared difference, and beyond ``delta`` the line that goes on from there.
+
+    Parameters
+    ----------
+    input, target, reduction
+        As for `mse_loss`.
+    delta
+        The difference from which on the loss is a line, above 0.
 
     Raises
     ------
@@ -139,6 +150,13 @@ def smooth_l1_loss(
     """Return the absolute difference less ``beta / 2``, with a parabola in place of its kink within ``beta`` of 0.
 
     This is `huber_loss` over ``beta``, and `l1_loss` for ``beta = 0``.
+
+    Parameters
+    ----------
+    input, target, reduction
+        As for `mse_loss`.
+    beta
+        The difference up to which the loss is a parabola, 0 or above.
 
     Raises
     ------
@@ -258,7 +276,7 @@ def nll_loss(
 ) -> Tensor:
     """Return minus the logarithm of the right class's probability.
 
-    `cross_entropy` is this after `log_softmax`, and describes the parameters and errors. Here ``input`` holds
+    `cross_entropy` is this after `log_softmax`: parameters and errors are those of `cross_entropy`, but ``input`` holds
     logarithms of probabilities, and ``target`` is always classes.
 
     Examples

@@ -88,8 +88,17 @@ def _place(number: int, length: int, axis: int) -> tuple[Any, Any]:
 
 
 def flip(x: Tensor | Array, /, *, axis: Axis = None) -> Tensor:
-    """Return the elements in reverse order along the axes given, or along all.
+    """Return the elements in reverse order along axes.
 
+    Parameters
+    ----------
+    x
+        Any shape.
+    axis
+        The axes to reverse; all by default.
+
+    Examples
+    --------
     >>> import tinygrad_lstm as tg
     >>> tg.flip(tg.arange(3))
     Tensor([2, 1, 0])

@@ -204,7 +204,23 @@ def prod(x: Tensor | Array, /, axis: Axis = None, keepdims: bool = False, *, dty
 
 @method("mean")
 def mean(x: Tensor | Array, /, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """Return the arithmetic mean, NaN if there are no elements; that of integers is float32."""
+    """Return the arithmetic mean, NaN if there are no elements.
+
+    Parameters
+    ----------
+    x
+        Any shape; integers are taken as float32.
+    axis
+        The axes to be reduced; all by default.
+    keepdims
+        Keep the reduced axes, with length 1.
+
+    Examples
+    --------
+    >>> import tinygrad_lstm as tg
+    >>> tg.mean(tg.asarray([[1, 2], [3, 6]]), axis=0)
+    Tensor([2., 4.])
+    """
     return _mean(x, _axes("mean", x, axis), keepdims)
 
 
@@ -236,9 +252,13 @@ def var(x: Tensor | Array, /, axis: Axis = None, *, correction: float = 0.0, kee
 
 @method("std")
 def std(x: Tensor | Array, /, axis: Axis = None, *, correction: float = 0.0, keepdims: bool = False) -> Tensor:
-    """Return the standard deviation, the square root of `var`, whose parameters it has.
+    """Return the standard deviation, the square root of `var`; the parameters are those of `var`.
 
     The derivative is 0 where it is 0, as in PyTorch.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.std(tg.asarray([[1.0, 3.0], [5.0, 5.0]]), axis=1)
+    Tensor([1., 0.])
     """
     return _std(x, _axes("std", x, axis), keepdims, _number("std", "correction", correction))
 
@@ -247,10 +267,26 @@ def std(x: Tensor | Array, /, axis: Axis = None, *, correction: float = 0.0, kee
 def max(x: Tensor | Array, /, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Return the greatest element; equal ones share the gradient evenly, as in PyTorch's ``amax``.
 
+    Parameters
+    ----------
+    x
+        Any shape with at least one element along the axes.
+    axis
+        The axes to be reduced; all by default.
+    keepdims
+        Keep the reduced axes, with length 1.
+
     Raises
     ------
     ValueError
         If there are no elements.
+
+    Examples
+    --------
+    >>> import tinygrad_lstm as tg
+    >>> x = tg.asarray([2.0, 5.0, 5.0], requires_grad=True)
+    >>> tg.grad(tg.max(x), x)
+    Tensor([0. , 0.5, 0.5])
     """
     return _max(x, _filled_axes("max", x, axis), keepdims)
 
@@ -259,10 +295,19 @@ def max(x: Tensor | Array, /, axis: Axis = None, keepdims: bool = False) -> Tens
 def min(x: Tensor | Array, /, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Return the smallest element; equal ones share the gradient evenly, as in PyTorch's ``amin``.
 
+    The parameters are those of `max`.
+
     Raises
     ------
     ValueError
         If there are no elements.
+
+    Examples
+    --------
+    >>> import tinygrad_lstm as tg
+    >>> tg.min(tg.asarray([[3, 1], [2, 4]]), axis=1, keepdims=True)
+    Tensor([[1],
+            [2]])
     """
     return _min(x, _filled_axes("min", x, axis), keepdims)
 
@@ -319,6 +364,8 @@ def logsumexp(x: Tensor | Array, /, axis: Axis = None, keepdims: bool = False) -
 
     It is -inf of nothing and of elements that are all -inf. There, and at inf, the derivative is NaN, as in PyTorch.
 
+    The parameters are those of `mean`.
+
     >>> import tinygrad_lstm as tg
     >>> tg.logsumexp(tg.asarray([1000.0, 0.0]))
     Tensor(1000.)
@@ -328,18 +375,39 @@ def logsumexp(x: Tensor | Array, /, axis: Axis = None, keepdims: bool = False) -
 
 @method("all")
 def all(x: Tensor | Array, /, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """Return whether all elements are true, as they are if there are none."""
+    """Return whether all elements are true, as they are if there are none.
+
+    Parameters
+    ----------
+    x
+        Any shape; of numbers, all but 0 are true.
+    axis
+        The axes to be reduced; all by default.
+    keepdims
+        Keep the reduced axes, with length 1.
+
+    Examples
+    --------
+    >>> import tinygrad_lstm as tg
+    >>> tg.all(tg.asarray([[True, False], [True, True]]), axis=1)
+    Tensor([False,  True])
+    """
     return _all(x, _axes("all", x, axis), keepdims)
 
 
 @method("any")
 def any(x: Tensor | Array, /, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """Return whether any element is true."""
+    """Return whether any element is true; the parameters are those of `all`.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.any(tg.asarray([[0, 0], [0, 3]]), axis=1)
+    Tensor([False,  True])
+    """
     return _any(x, _axes("any", x, axis), keepdims)
 
 
 def count_nonzero(x: Tensor | Array, /, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """Return how many elements are not 0.
+    """Return how many elements are not 0; the parameters are those of `all`.
 
     >>> import tinygrad_lstm as tg
     >>> tg.count_nonzero(tg.asarray([[0, 1, 2], [0, 0, 3]]), axis=1)
@@ -350,24 +418,46 @@ def count_nonzero(x: Tensor | Array, /, axis: Axis = None, keepdims: bool = Fals
 
 @method("argmax")
 def argmax(x: Tensor | Array, /, axis: int | None = None, keepdims: bool = False) -> Tensor:
-    """Return where the greatest element stands, the first one of equals; over all axes, in the flattened tensor.
+    """Return where the greatest element stands, the first one of equals.
+
+    Parameters
+    ----------
+    x
+        Any shape with at least one element along the axis.
+    axis
+        The only axis to look along; None counts in the flattened tensor.
+    keepdims
+        Keep the reduced axis, or all of them, with length 1.
 
     Raises
     ------
     ValueError
         If there are no elements.
+
+    Examples
+    --------
+    >>> import tinygrad_lstm as tg
+    >>> x = tg.asarray([[1, 7, 7], [9, 2, 3]])
+    >>> tg.argmax(x, axis=1), tg.argmax(x)
+    (Tensor([1, 0]), Tensor(3))
     """
     return _argmax(x, _place_axis("argmax", x, axis), keepdims)
 
 
 @method("argmin")
 def argmin(x: Tensor | Array, /, axis: int | None = None, keepdims: bool = False) -> Tensor:
-    """Return where the smallest element stands, the first one of equals; over all axes, in the flattened tensor.
+    """Return where the smallest element stands, the first one of equals; the parameters are those of `argmax`.
 
     Raises
     ------
     ValueError
         If there are no elements.
+
+    Examples
+    --------
+    >>> import tinygrad_lstm as tg
+    >>> tg.argmin(tg.asarray([[4, 1], [2, 8]]), axis=0)
+    Tensor([1, 0])
     """
     return _argmin(x, _place_axis("argmin", x, axis), keepdims)
 

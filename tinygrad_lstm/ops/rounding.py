@@ -48,17 +48,32 @@ _nextafter = binary("nextafter", xp.nextafter, floating=True)
 
 
 def ceil(x: Tensor | Array, /) -> Tensor:
-    """Return the smallest whole number that is not below ``x``; the derivative is 0."""
+    """Return the smallest whole number that is not below ``x``; the derivative is 0.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.ceil(tg.asarray([-1.5, 1.5]))
+    Tensor([-1.,  2.])
+    """
     return _ceil(x)
 
 
 def floor(x: Tensor | Array, /) -> Tensor:
-    """Return the greatest whole number that is not above ``x``; the derivative is 0."""
+    """Return the greatest whole number that is not above ``x``; the derivative is 0.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.floor(tg.asarray([-1.5, 1.5]))
+    Tensor([-2.,  1.])
+    """
     return _floor(x)
 
 
 def trunc(x: Tensor | Array, /) -> Tensor:
-    """Return the whole number next to ``x`` on the way to 0; the derivative is 0."""
+    """Return the whole number next to ``x`` on the way to 0; the derivative is 0.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.trunc(tg.asarray([-1.5, 1.5]))
+    Tensor([-1.,  1.])
+    """
     return _trunc(x)
 
 

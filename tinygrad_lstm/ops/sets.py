@@ -99,13 +99,23 @@ def unique_all(x: Tensor | Array, /) -> UniqueAll:
 
 
 def unique_counts(x: Tensor | Array, /) -> UniqueCounts:
-    """Return the different elements in ascending order, and how often each one is there; see `unique_all`."""
+    """Return the different elements in ascending order, and how often each one is there; see `unique_all`.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.unique_counts(tg.asarray([3, 1, 3]))
+    UniqueCounts(values=Tensor([1, 3]), counts=Tensor([1, 2]))
+    """
     groups = _Groups("unique_counts", x)
     return UniqueCounts(groups.values(), groups.counts())
 
 
 def unique_inverse(x: Tensor | Array, /) -> UniqueInverse:
-    """Return the different elements in ascending order, and which of them each element is; see `unique_all`."""
+    """Return the different elements in ascending order, and which of them each element is; see `unique_all`.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.unique_inverse(tg.asarray([3, 1, 3]))
+    UniqueInverse(values=Tensor([1, 3]), inverse_indices=Tensor([1, 0, 1]))
+    """
     groups = _Groups("unique_inverse", x)
     return UniqueInverse(groups.values(), groups.inverse_indices())
 

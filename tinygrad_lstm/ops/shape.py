@@ -199,8 +199,24 @@ def expand_dims(x: Tensor | Array, /, axis: int) -> Tensor:
 
 @method("squeeze")
 def squeeze(x: Tensor | Array, /, axis: int | tuple[int, ...]) -> Tensor:
-    """Return ``x`` without the axes given, which must have length 1.
+    """Return ``x`` without some of its axes.
 
+    Parameters
+    ----------
+    x
+        Any shape.
+    axis
+        The axes to leave out, all of length 1.
+
+    Raises
+    ------
+    ValueError
+        If there is no such axis, it is named twice, or its length is not 1.
+    TypeError
+        If the axis is None or no int.
+
+    Examples
+    --------
     >>> import tinygrad_lstm as tg
     >>> tg.squeeze(tg.ones((2, 1, 3)), 1).shape
     (2, 3)
@@ -217,6 +233,20 @@ def squeeze(x: Tensor | Array, /, axis: int | tuple[int, ...]) -> Tensor:
 def broadcast_to(x: Tensor | Array, /, shape: int | tuple[int, ...]) -> Tensor:
     """Return ``x`` repeated along its axes of length 1, and along new ones in front, to fill a shape.
 
+    Parameters
+    ----------
+    x
+        A tensor or an array whose axes, counted from the last, are as long as those of the shape, or of length 1.
+    shape
+        The lengths of the axes of the result; an int for one axis.
+
+    Raises
+    ------
+    ValueError
+        If ``x`` does not broadcast to the shape.
+
+    Examples
+    --------
     >>> import tinygrad_lstm as tg
     >>> tg.broadcast_to(tg.asarray([[1], [2]]), (2, 3))
     Tensor([[1, 1, 1],
@@ -248,6 +278,20 @@ def broadcast_arrays(*arrays: Tensor | Array) -> list[Tensor]:
 def permute_dims(x: Tensor | Array, /, axes: tuple[int, ...]) -> Tensor:
     """Return ``x`` with its axes in another order.
 
+    Parameters
+    ----------
+    x
+        Any shape.
+    axes
+        The axes of ``x`` in the order that they have in the result, each one once.
+
+    Raises
+    ------
+    ValueError
+        If an axis is missing, named twice, or not there.
+
+    Examples
+    --------
     >>> import tinygrad_lstm as tg
     >>> tg.permute_dims(tg.ones((2, 3, 4)), (2, 0, 1)).shape
     (4, 2, 3)
@@ -293,7 +337,19 @@ def moveaxis(x: Tensor | Array, source: int | tuple[int, ...], destination: int 
 
 
 def matrix_transpose(x: Tensor | Array, /) -> Tensor:
-    """Return ``x`` with its last two axes exchanged; also ``x.mT``, and ``x.T`` for a matrix."""
+    """Return ``x`` with its last two axes exchanged; also ``x.mT``, and ``x.T`` for a matrix.
+
+    Raises
+    ------
+    ValueError
+        If ``x`` has fewer than two axes.
+
+    Examples
+    --------
+    >>> import tinygrad_lstm as tg
+    >>> tg.matrix_transpose(tg.ones((2, 3, 4))).shape
+    (2, 4, 3)
+    """
     ndim = len(shape_of("matrix_transpose", x))
     if ndim < 2:
         raise ValueError(f"matrix_transpose: got shape {x.shape}, wanted at least two axes.")
@@ -312,8 +368,22 @@ Tensor.mT = property(matrix_transpose)  # type: ignore[method-assign, assignment
 
 
 def concat(arrays: Sequence[Tensor | Array], /, *, axis: int | None = 0) -> Tensor:
-    """Return tensors joined along an axis that they have; ``axis=None`` flattens them first.
+    """Return tensors joined along an axis that they have.
 
+    Parameters
+    ----------
+    arrays
+        Tensors or arrays of one shape, but for their lengths along the axis.
+    axis
+        The axis; None flattens them first.
+
+    Raises
+    ------
+    ValueError
+        If there are none, the shapes do not fit, or there is no such axis.
+
+    Examples
+    --------
     >>> import tinygrad_lstm as tg
     >>> tg.concat([tg.ones((2,)), tg.zeros((1,))])
     Tensor([1., 1., 0.])
@@ -330,8 +400,22 @@ def concat(arrays: Sequence[Tensor | Array], /, *, axis: int | None = 0) -> Tens
 
 
 def stack(arrays: Sequence[Tensor | Array], /, *, axis: int = 0) -> Tensor:
-    """Return tensors of one shape joined along a new axis.
+    """Return tensors joined along a new axis.
 
+    Parameters
+    ----------
+    arrays
+        Tensors or arrays of one shape, at least one.
+    axis
+        The place of the new axis in the result, counted from either end.
+
+    Raises
+    ------
+    ValueError
+        If there are none, their shapes differ, or the result has no such axis.
+
+    Examples
+    --------
     >>> import tinygrad_lstm as tg
     >>> tg.stack([tg.arange(2), tg.arange(2)], axis=1)
     Tensor([[0, 0],

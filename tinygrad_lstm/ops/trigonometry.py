@@ -50,32 +50,65 @@ def _turn(x: Any, other: Any) -> Any:
 
 
 def sin(x: Tensor | Array, /) -> Tensor:
-    """Return the sine."""
+    """Return the sine.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.sin(tg.asarray([0.0, tg.pi / 6, tg.pi / 2])).numpy().round(4)
+    array([0. , 0.5, 1. ], dtype=float32)
+    """
     return _sin(x)
 
 
 def cos(x: Tensor | Array, /) -> Tensor:
-    """Return the cosine."""
+    """Return the cosine.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.cos(tg.asarray([0.0, tg.pi / 3, tg.pi])).numpy().round(4)
+    array([ 1. ,  0.5, -1. ], dtype=float32)
+    """
     return _cos(x)
 
 
 def tan(x: Tensor | Array, /) -> Tensor:
-    """Return the tangent."""
+    """Return the tangent.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.tan(tg.asarray([0.0, tg.pi / 4])).numpy().round(4)
+    array([0., 1.], dtype=float32)
+    """
     return _tan(x)
 
 
 def asin(x: Tensor | Array, /) -> Tensor:
-    """Return the angle from -π/2 to π/2 whose sine is ``x``; NaN outside -1 and 1."""
+    """Return the angle from -π/2 to π/2 whose sine is ``x``; NaN outside -1 and 1.
+
+    >>> import tinygrad_lstm as tg
+    >>> degrees = tg.asin(tg.asarray([-1.0, 0.5])) * (180 / tg.pi)
+    >>> degrees.numpy().round(2)
+    array([-90.,  30.], dtype=float32)
+    """
     return _asin(x)
 
 
 def acos(x: Tensor | Array, /) -> Tensor:
-    """Return the angle from 0 to π whose cosine is ``x``; NaN outside -1 and 1."""
+    """Return the angle from 0 to π whose cosine is ``x``; NaN outside -1 and 1.
+
+    >>> import tinygrad_lstm as tg
+    >>> degrees = tg.acos(tg.asarray([-1.0, 0.5])) * (180 / tg.pi)
+    >>> degrees.numpy().round(2)
+    array([180.,  60.], dtype=float32)
+    """
     return _acos(x)
 
 
 def atan(x: Tensor | Array, /) -> Tensor:
-    """Return the angle from -π/2 to π/2 whose tangent is ``x``."""
+    """Return the angle from -π/2 to π/2 whose tangent is ``x``.
+
+    >>> import tinygrad_lstm as tg
+    >>> degrees = tg.atan(tg.asarray([-1.0, tg.inf])) * (180 / tg.pi)
+    >>> degrees.numpy().round(2)
+    array([-45.,  90.], dtype=float32)
+    """
     return _atan(x)
 
 
@@ -104,12 +137,22 @@ def hypot(x1: Operand, x2: Operand, /) -> Tensor:
 
 
 def sinh(x: Tensor | Array, /) -> Tensor:
-    """Return the hyperbolic sine."""
+    """Return the hyperbolic sine.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.sinh(tg.asarray([-1.0, 0.0, 1.0])).numpy().round(4)
+    array([-1.1752,  0.    ,  1.1752], dtype=float32)
+    """
     return _sinh(x)
 
 
 def cosh(x: Tensor | Array, /) -> Tensor:
-    """Return the hyperbolic cosine."""
+    """Return the hyperbolic cosine.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.cosh(tg.asarray([-1.0, 0.0, 1.0])).numpy().round(4)
+    array([1.5431, 1.    , 1.5431], dtype=float32)
+    """
     return _cosh(x)
 
 
@@ -124,15 +167,30 @@ def tanh(x: Tensor | Array, /) -> Tensor:
 
 
 def asinh(x: Tensor | Array, /) -> Tensor:
-    """Return the number whose hyperbolic sine is ``x``."""
+    """Return the number whose hyperbolic sine is ``x``.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.asinh(tg.sinh(tg.asarray([-2.0, 0.5]))).numpy().round(4)
+    array([-2. ,  0.5], dtype=float32)
+    """
     return _asinh(x)
 
 
 def acosh(x: Tensor | Array, /) -> Tensor:
-    """Return the number from 0 up whose hyperbolic cosine is ``x``; NaN below 1."""
+    """Return the number from 0 up whose hyperbolic cosine is ``x``; NaN below 1.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.acosh(tg.cosh(tg.asarray([-2.0, 0.5]))).numpy().round(4)
+    array([2. , 0.5], dtype=float32)
+    """
     return _acosh(x)
 
 
 def atanh(x: Tensor | Array, /) -> Tensor:
-    """Return the number whose hyperbolic tangent is ``x``; infinite at -1 and 1, NaN beyond."""
+    """Return the number whose hyperbolic tangent is ``x``; infinite at -1 and 1, NaN beyond.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.atanh(tg.tanh(tg.asarray([-2.0, 0.5]))).numpy().round(4)
+    array([-2. ,  0.5], dtype=float32)
+    """
     return _atanh(x)
