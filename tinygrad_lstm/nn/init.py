@@ -32,6 +32,20 @@ GAINS = {
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
     """Draw from U(a, b): spread evenly from ``a`` to ``b``.
 
+    Parameters
+    ----------
+    tensor
+        A leaf or a constant of floating point, any shape.
+    a, b
+        The bounds.
+
+    Raises
+    ------
+    RuntimeError, TypeError
+        If the tensor is the result of an op, or not floating point. This is so for all that gives initial values.
+
+    Examples
+    --------
     >>> import tinygrad_lstm as tg
     >>> w = tg.nn.init.uniform_(tg.zeros((100,), requires_grad=True), -0.5, 0.5)
     >>> bool(-0.5 <= w.min() < -0.4), w.requires_grad
@@ -41,19 +55,50 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
-    """Draw from the normal distribution of a mean and a standard deviation."""
+    """Draw from the normal distribution.
+
+    Parameters
+    ----------
+    tensor
+        As for `uniform_`.
+    mean, std
+        Its mean and its standard deviation.
+
+    Examples
+    --------
+    >>> import tinygrad_lstm as tg
+    >>> w = tg.nn.init.normal_(tg.zeros((10_000,)), mean=1.0, std=0.5)
+    >>> abs(w.mean().item() - 1.0) < 0.1
+    True
+    """
     return _fill("normal_", tensor, backend.rng.normal(mean, std, tensor.shape))
 
 
 def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0) -> Tensor:
-    """Draw from the part of the normal distribution that is between ``a`` and ``b``.
+    """Draw from the part of the normal distribution that is between two bounds.
 
     A share of the distribution is drawn, evenly from that below ``a`` to that below ``b``: the number is where it ends.
+
+    Parameters
+    ----------
+    tensor
+        As for `uniform_`.
+    mean, std
+        The mean and the standard deviation of the whole distribution.
+    a, b
+        The bounds.
 
     Raises
     ------
     ValueError
         If ``a`` is not below ``b``.
+
+    Examples
+    --------
+    >>> import tinygrad_lstm as tg
+    >>> w = tg.nn.init.trunc_normal_(tg.zeros((1000,)), a=-0.5, b=1.0)
+    >>> bool(-0.5 <= w.min() < -0.4), bool(0.9 < w.max() <= 1.0)
+    (True, True)
     """
     if not a < b:
         raise ValueError(f"trunc_normal_: got a = {a} and b = {b}, wanted the first below the second.")
@@ -66,6 +111,15 @@ def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float 
 def constant_(tensor: Tensor, val: float) -> Tensor:
     """Set every element to one number.
 
+    Parameters
+    ----------
+    tensor
+        As for `uniform_`.
+    val
+        The number.
+
+    Examples
+    --------
     >>> import tinygrad_lstm as tg
     >>> lstm = tg.nn.LSTM(3, 2)
     >>> tg.nn.init.constant_(lstm.bias_hh_l0, 0.5)
@@ -75,12 +129,22 @@ def constant_(tensor: Tensor, val: float) -> Tensor:
 
 
 def zeros_(tensor: Tensor) -> Tensor:
-    """Set every element to 0."""
+    """Set every element to 0.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.nn.init.zeros_(tg.nn.Linear(3, 2).bias)
+    Tensor([0., 0.], requires_grad=True)
+    """
     return constant_(tensor, 0)
 
 
 def ones_(tensor: Tensor) -> Tensor:
-    """Set every element to 1."""
+    """Set every element to 1.
+
+    >>> import tinygrad_lstm as tg
+    >>> tg.nn.init.ones_(tg.nn.Linear(3, 2).bias)
+    Tensor([1., 1.], requires_grad=True)
+    """
     return constant_(tensor, 1)
 
 
@@ -91,6 +155,13 @@ def eye_(tensor: Tensor) -> Tensor:
     ------
     ValueError
         If it has not two axes.
+
+    Examples
+    --------
+    >>> import tinygrad_lstm as tg
+    >>> tg.nn.init.eye_(tg.nn.Linear(3, 2).weight)
+    Tensor([[1., 0., 0.],
+            [0., 1., 0.]], requires_grad=True)
     """
     if tensor.ndim != 2:
         raise ValueError(f"eye_: got shape {tensor.shape}, wanted two axes.")
@@ -104,6 +175,13 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0) -> Tensor:
 
         k = gain * sqrt(6 / (n_in + n_out))
 
+    Parameters
+    ----------
+    tensor
+        The weight, with two axes or more.
+    gain
+        What everything is multiplied by; `calculate_gain` knows it.
+
     Raises
     ------
     ValueError
@@ -112,6 +190,14 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0) -> Tensor:
     References
     ----------
     X. Glorot and Y. Bengio, "Understanding the difficulty of training deep feedforward neural networks", AISTATS 2010.
+
+    Examples
+    --------
+    >>> import tinygrad_lstm as tg
+    >>> layer = tg.nn.Linear(400, 200)
+    >>> _ = tg.nn.init.xavier_uniform_(layer.weight)
+    >>> 0.09 < layer.weight.max().item() <= 0.1
+    True
     """
     bound = gain * math.sqrt(6 / sum(_fans("xavier_uniform_", tensor)))
     return uniform_(tensor, -bound, bound)
@@ -120,9 +206,16 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0) -> Tensor:
 def xavier_normal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
     """Draw from the normal distribution with the variance of `xavier_uniform_`.
 
+    The parameters and errors are those of `xavier_uniform_`.
+
     ::
 
         std = gain * sqrt(2 / (n_in + n_out))
+
+    >>> import tinygrad_lstm as tg
+    >>> layer = tg.nn.Linear(300, 200)
+    >>> tg.nn.init.xavier_normal_(layer.weight, gain=10.0).std().item()
+    0.6...
     """
     return normal_(tensor, 0.0, gain * math.sqrt(2 / sum(_fans("xavier_normal_", tensor))))
 
@@ -167,11 +260,18 @@ def kaiming_uniform_(tensor: Tensor, a: float = 0.0, mode: str = "fan_in", nonli
 
 
 def kaiming_normal_(tensor: Tensor, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu") -> Tensor:
-    """Draw from the normal distribution with the variance of `kaiming_uniform_`, whose parameters these are.
+    """Draw from the normal distribution with the variance of `kaiming_uniform_`.
+
+    The parameters and errors are those of `kaiming_uniform_`.
 
     ::
 
         std = gain / sqrt(n)
+
+    >>> import tinygrad_lstm as tg
+    >>> layer = tg.nn.Linear(200, 300)
+    >>> abs(tg.nn.init.kaiming_normal_(layer.weight, nonlinearity="relu").std().item() - 0.1) < 0.01
+    True
     """
     return normal_(tensor, 0.0, _kaiming("kaiming_normal_", tensor, a, mode, nonlinearity))
 

@@ -79,7 +79,23 @@ class Embedding(Module):
 class Dropout(Module):
     """Set elements to 0 with probability ``p`` in training, and divide the rest by ``1 - p``; do nothing in evaluation.
 
-    Source: Hinton et al., "Improving neural networks by preventing co-adaptation of feature detectors", 2012.
+    Parameters
+    ----------
+    p
+        The probability, from 0 to 1.
+
+    References
+    ----------
+    G. Hinton et al., "Improving neural networks by preventing co-adaptation of feature detectors", 2012.
+
+    Examples
+    --------
+    >>> import tinygrad_lstm as tg
+    >>> layer = tg.nn.Dropout(p=0.75)
+    >>> set(layer(tg.ones((100,))).tolist()) == {0.0, 4.0}
+    True
+    >>> layer.eval()(tg.ones((2,)))
+    Tensor([1., 1.])
     """
 
     def __init__(self, p: float = 0.5) -> None:

@@ -86,7 +86,13 @@ class ModuleSummary:
 
 
 class Summary(Sequence[ModuleSummary]):
-    """The modules of a model, the model itself first; as a string, a table with the model as its last line."""
+    """The modules of a model, the model itself first; as a string, a table with the model as its last line.
+
+    >>> import tinygrad_lstm as tg
+    >>> table = tg.nn.summary(tg.nn.Sequential(tg.nn.Linear(3, 2), tg.tanh), tg.ones((4, 3)))
+    >>> [(row.kind, row.parameters) for row in table]
+    [('Sequential', 8), ('Linear', 8)]
+    """
 
     def __init__(self, rows: Sequence[ModuleSummary]) -> None:
         self._rows = tuple(rows)

@@ -73,8 +73,22 @@ def clip_grad_norm_(
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
-    """Set every element of every gradient that is beyond ``-clip_value`` or ``clip_value`` to that bound.
+    """Set every element of every gradient that is beyond a bound to that bound.
 
+    Parameters
+    ----------
+    parameters
+        A tensor or several; those without a gradient are left out.
+    clip_value
+        The upper bound, and minus the lower one.
+
+    Raises
+    ------
+    ValueError
+        If ``clip_value`` is negative.
+
+    Examples
+    --------
     >>> import tinygrad_lstm as tg
     >>> w = tg.asarray([3.0, -0.25], requires_grad=True)
     >>> tg.sum(w * w).backward()

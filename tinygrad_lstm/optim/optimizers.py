@@ -41,6 +41,11 @@ class SGD(Optimizer):
     nesterov
         Whether to go by the gradient and the step that will follow from it; it wants momentum and no dampening.
 
+    Raises
+    ------
+    TypeError, ValueError
+        As for `Optimizer`, and if ``nesterov`` has no momentum or some dampening.
+
     References
     ----------
     I. Sutskever et al., "On the importance of initialization and momentum in deep learning", ICML 2013, for momentum of
@@ -130,6 +135,11 @@ class Adam(Optimizer):
         The factor of the penalty ``p * p / 2``, for each element; `AdamW` has the decay that does not pass the means.
     amsgrad
         Whether to divide by the root of the largest ``v`` so far in place of the present one.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for `Optimizer`, and if ``betas`` are not two numbers from 0 to below 1.
 
     References
     ----------

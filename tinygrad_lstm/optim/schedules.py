@@ -81,6 +81,17 @@ class LRScheduler(_Scheduler):
         If a setting is out of its bounds.
     RuntimeError
         From `step`, if something else has changed a rate since: it would be lost.
+
+    Examples
+    --------
+    >>> import tinygrad_lstm as tg
+    >>> class Inverse(LRScheduler):
+    ...     def factor(self, t):
+    ...         return 1 / (1 + t)
+    >>> schedule = Inverse(tg.optim.SGD([tg.asarray([1.0], requires_grad=True)], lr=0.5))
+    >>> schedule.step()
+    >>> schedule.get_last_lr()
+    [0.25]
     """
 
     def __init__(self, optimizer: Optimizer) -> None:
@@ -171,6 +182,17 @@ class StepLR(LRScheduler):
 
         lr = initial_lr * gamma^floor(t / step_size)
 
+    Parameters
+    ----------
+    optimizer
+        As for `LRScheduler`.
+    step_size
+        After how many steps the rate changes, at least 1.
+    gamma
+        By what to multiply.
+
+    Examples
+    --------
     >>> import tinygrad_lstm as tg
     >>> schedule = StepLR(tg.optim.SGD([tg.asarray([1.0], requires_grad=True)], lr=0.5), step_size=2, gamma=0.5)
     >>> for _ in range(4):
@@ -195,6 +217,25 @@ class MultiStepLR(LRScheduler):
     ::
 
         lr = initial_lr * gamma^(the number of milestones that are at most t)
+
+    Parameters
+    ----------
+    optimizer
+        As for `LRScheduler`.
+    milestones
+        The numbers of steps after which the rate changes, in any order.
+    gamma
+        By what to multiply.
+
+    Examples
+    --------
+    >>> import tinygrad_lstm as tg
+    >>> optimizer = tg.optim.SGD([tg.asarray([1.0], requires_grad=True)], lr=0.5)
+    >>> schedule = MultiStepLR(optimizer, milestones=[1, 3], gamma=0.5)
+    >>> for _ in range(3):
+    ...     schedule.step()
+    >>> schedule.get_last_lr()
+    [0.125]
     """
 
     def __init__(self, optimizer: Optimizer, milestones: Sequence[int], gamma: float = 0.1) -> None:
@@ -212,6 +253,21 @@ class ExponentialLR(LRScheduler):
     ::
 
         lr = initial_lr * gamma^t
+
+    Parameters
+    ----------
+    optimizer
+        As for `LRScheduler`.
+    gamma
+        By what to multiply.
+
+    Examples
+    --------
+    >>> import tinygrad_lstm as tg
+    >>> schedule = ExponentialLR(tg.optim.SGD([tg.asarray([1.0], requires_grad=True)], lr=0.5), gamma=0.5)
+    >>> schedule.step()
+    >>> schedule.get_last_lr()
+    [0.25]
     """
 
     def __init__(self, optimizer: Optimizer, gamma: float) -> None:
@@ -240,6 +296,11 @@ class LinearLR(LRScheduler):
         From 0 to 1.
     total_iters
         After how many steps the second is reached.
+
+    Raises
+    ------
+    ValueError
+        If a factor is out of its bounds, or ``total_iters`` is no whole number from 1 on.
 
     References
     ----------
@@ -441,6 +502,12 @@ class SequentialLR(LRScheduler):
     milestones
         At which t each but the first begins, as though it were its t = 0.
 
+    Raises
+    ------
+    ValueError
+        If a schedule is of another kind or over another optimiser, or the milestones are not in order or not one fewer
+        than the schedules.
+
     Examples
     --------
     >>> import tinygrad_lstm as tg
@@ -504,6 +571,11 @@ class ReduceLROnPlateau(_Scheduler):
     ----------
     best
         The best measure so far.
+
+    Raises
+    ------
+    ValueError
+        If a word is unknown, ``factor`` is not from 0 to below 1, or there are not as many ``min_lr`` as groups.
 
     Examples
     --------

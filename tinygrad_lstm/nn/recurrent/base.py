@@ -96,7 +96,15 @@ class Weights(SimpleNamespace):
 
 
 class Noise(NamedTuple):
-    """What is drawn once for a whole sequence: masks of the state before a step, and of the recurrent weights."""
+    """What is drawn once for a whole sequence.
+
+    Attributes
+    ----------
+    h
+        A mask of the state before a step, shape (B, O); None where nothing of it is dropped.
+    weight_hh
+        A mask of the recurrent weights, of their shape; None where nothing of them is dropped.
+    """
 
     h: Tensor | None = None
     weight_hh: Tensor | None = None
