@@ -58,6 +58,13 @@ class Primitive:
         has to be made dense first. None if that is always so.
     op
         The op itself, to apply it anew: a function of the arguments and then the parameters.
+
+    Examples
+    --------
+    >>> import tinygrad_lstm as tg
+    >>> y = tg.tanh(tg.asarray(0.5, requires_grad=True))
+    >>> y.node.primitive, y.node.primitive.op(tg.asarray(0.0))
+    (<primitive tanh>, Tensor(0.))
     """
 
     __slots__ = ("name", "op", "pass_deferred", "pull")
@@ -105,6 +112,21 @@ def unary(
         Integers and bools are taken as float32.
     pass_deferred
         See `Primitive`.
+
+    Raises
+    ------
+    TypeError
+        If the derivative asks for anything but ``g``, ``x``, ``y``, the parameters, ``shape`` and ``dtype``.
+    ValueError
+        From the op, where ``forward`` raises one; it says what the op is called and which shapes it got.
+
+    Examples
+    --------
+    >>> import tinygrad_lstm as tg
+    >>> scaled = tg.unary("scaled", lambda x, by: x * by, lambda g, by: g * by, params=("by",))
+    >>> x = tg.asarray([1.0, 2.0], requires_grad=True)
+    >>> tg.grad(scaled(x, 3.0).sum(), x)
+    Tensor([3., 3.])
     """
     if derivative is None:
         return _constant_op(name, forward, 1, floating)
@@ -150,6 +172,19 @@ def binary(
         The derivatives in ``x1`` and ``x2``; without them, the result is a constant.
     broadcasts
         The arguments broadcast against each other: cotangents are summed back to their shapes.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for `unary`.
+
+    Examples
+    --------
+    >>> import tinygrad_lstm as tg
+    >>> times = tg.binary("times", lambda x1, x2: x1 * x2, lambda g, x2: g * x2, lambda g, x1: g * x1, broadcasts=True)
+    >>> x = tg.asarray([1.0, 2.0], requires_grad=True)
+    >>> tg.grad(times(x, tg.ones((3, 2))).sum(), x)
+    Tensor([3., 3.])
     """
     if derivative1 is None or derivative2 is None:
         return _constant_op(name, forward, 2, floating)
@@ -193,7 +228,29 @@ def ternary(
     *,
     params: Sequence[str] = (),
 ) -> Op:
-    """Return an op of three arrays, ``x1``, ``x2`` and ``x3``; the parameters are those of `binary`."""
+    """Return an op of three arrays, ``x1``, ``x2`` and ``x3``.
+
+    Parameters
+    ----------
+    name, forward, params
+        As for `unary`.
+    derivative1, derivative2, derivative3
+        The derivatives in ``x1``, ``x2`` and ``x3``, each of its argument's shape: nothing is summed.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for `unary`.
+
+    Examples
+    --------
+    >>> import tinygrad_lstm as tg
+    >>> slopes = (lambda g, x2: g * x2, lambda g, x1: g * x1, lambda g: g)
+    >>> fma = tg.ternary("fma", lambda x1, x2, x3: x1 * x2 + x3, *slopes)
+    >>> x = tg.asarray([1.0, 2.0], requires_grad=True)
+    >>> tg.grad(fma(x, x, x).sum(), x)
+    Tensor([3., 5.])
+    """
     names = ("x1", "x2", "x3", "y", *params, "shape", "dtype")
     derivatives = (derivative1, derivative2, derivative3)
     wanted = [_wanted(derivative, names) for derivative in derivatives]
@@ -248,6 +305,19 @@ def variadic(
         Takes the list of arrays, then the parameters.
     derivative
         Returns the cotangents of all the arrays. It may name ``xs``, the arrays, and ``y`` and parameters as others do.
+
+    Raises
+    ------
+    TypeError
+        If the derivative asks for anything else.
+
+    Examples
+    --------
+    >>> import tinygrad_lstm as tg
+    >>> total = tg.variadic("total", lambda xs: sum(xs), lambda g, xs: [g] * len(xs))
+    >>> x = tg.asarray([1.0, 2.0], requires_grad=True)
+    >>> tg.grad(total([x, x, tg.ones((2,))]).sum(), x)
+    Tensor([2., 2.])
     """
     wanted = _wanted(derivative, ("xs", "y", *params))
     keep_xs, keep_y = 0 in wanted, 1 in wanted

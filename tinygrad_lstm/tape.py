@@ -242,21 +242,42 @@ class _Recording(_Context):
 
 
 class no_grad(_Recording):
-    """Record nothing inside: what is computed there is a constant to every derivative."""
+    """Record nothing inside: what is computed there is a constant to every derivative.
+
+    >>> import tinygrad_lstm as tg
+    >>> x = tg.asarray(2.0, requires_grad=True)
+    >>> with tg.no_grad():
+    ...     y = x * x
+    >>> y.requires_grad
+    False
+    """
 
     __slots__ = ()
     mode = False
 
 
 class enable_grad(_Recording):
-    """Record inside, even within `no_grad`."""
+    """Record inside, even within `no_grad`.
+
+    >>> import tinygrad_lstm as tg
+    >>> x = tg.asarray(2.0, requires_grad=True)
+    >>> with tg.no_grad(), tg.enable_grad():
+    ...     y = x * x
+    >>> y.requires_grad
+    True
+    """
 
     __slots__ = ()
     mode = True
 
 
 def is_grad_enabled() -> bool:
-    """Return whether what is computed here and now is recorded."""
+    """Return whether what is computed here and now is recorded.
+
+    >>> with no_grad():
+    ...     is_grad_enabled()
+    False
+    """
     return thread.state.recording
 
 

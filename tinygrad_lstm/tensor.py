@@ -47,6 +47,11 @@ class Tensor:
     requires_grad
         Ask for the gradient with respect to this tensor; only floating point can.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If the data are no real numbers or bools, or a gradient is asked for of anything but floating point.
+
     Examples
     --------
     >>> import tinygrad_lstm as tg
