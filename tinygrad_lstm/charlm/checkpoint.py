@@ -60,6 +60,13 @@ def save(path: str | os.PathLike[str], checkpoint: Checkpoint) -> None:
     Vocabulary, configuration, the count of updates and what there is of the training besides tensors are JSON in the
     file's metadata.
 
+    Parameters
+    ----------
+    path
+        The file; one that is there is replaced.
+    checkpoint
+        What to write.
+
     Raises
     ------
     OSError
@@ -94,6 +101,16 @@ def load(path: str | os.PathLike[str]) -> Checkpoint:
         If the file cannot be read.
     FormatError
         If it is not a checkpoint of a character model, or its parts do not fit each other.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "model.safetensors")
+    ...     save(path, Checkpoint(CharLM(2, 2, 3), Vocabulary("ab"), Configuration(2, 3, updates=9), updates=4))
+    ...     checkpoint = load(path)
+    >>> checkpoint.updates, checkpoint.configuration.updates
+    (4, 9)
     """
     tensors, metadata = safetensors.load(path)
     if metadata.get("format") not in FORMATS:

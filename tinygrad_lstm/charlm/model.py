@@ -56,8 +56,17 @@ class CharLM(Module):
 
 
 def unrolled(model: CharLM, characters: Tensor) -> Tape:
-    """Return the tape of the model over a short text, shape (T,), one step a character: what `draw` makes a picture of.
+    """Return the tape of the model over a short text, one step a character: what `draw` makes a picture of.
 
+    Parameters
+    ----------
+    model
+        The model.
+    characters
+        The characters' numbers, shape (T,).
+
+    Examples
+    --------
     >>> import tinygrad_lstm as tg
     >>> tape = unrolled(CharLM(10, embedding=4, hidden=8), tg.asarray([3, 1, 4]))
     >>> tape.entries[0].node.name

@@ -83,7 +83,7 @@ def sample(
     top_k: int | None = None,
     top_p: float | None = None,
 ) -> Tensor:
-    """Return choices drawn by their `likelihoods`, whose settings these are.
+    """Return choices drawn by their `likelihoods`; the settings are those of `likelihoods`.
 
     Parameters
     ----------

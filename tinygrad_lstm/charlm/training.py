@@ -50,7 +50,15 @@ class Configuration:
 
 
 class Update(NamedTuple):
-    """What one update was: its loss, a scalar in nats, and how many characters it predicted."""
+    """What one update was.
+
+    Attributes
+    ----------
+    loss
+        The mean loss of its characters, a scalar in nats.
+    characters
+        How many characters it predicted.
+    """
 
     loss: Tensor
     characters: int
@@ -95,6 +103,12 @@ class Training:
         The model's state ``(h, c)`` behind the last window of the text; None at the text's beginning.
     text
         A digest of the text, so that no other is taken for it; None until it is read.
+
+    Examples
+    --------
+    >>> training = Training(CharLM(5, 2, 3), Configuration(lr=0.5))
+    >>> training.updates, training.schedule.get_last_lr()
+    (0, [0.5])
     """
 
     def __init__(self, model: CharLM, configuration: Configuration) -> None:

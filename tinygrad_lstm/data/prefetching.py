@@ -26,6 +26,11 @@ class Prefetch(Generic[T]):
         Tuples, lists or dictionaries of NumPy arrays, within each other as you like, or plain arrays. Whatever else is
         in them is given as it is.
 
+    Raises
+    ------
+    TypeError
+        From ``len``, if ``batches`` have no length.
+
     Examples
     --------
     >>> import numpy as np

@@ -35,7 +35,7 @@ class Layout(NamedTuple):
 def to_dot(thing: Drawable, **options: Unpack[Options]) -> str:
     """Return the picture of a tape, or of a tensor's history, as a text in Graphviz's language.
 
-    The same program gives the same text on every run. The options are those of `View`.
+    The same program gives the same text on every run. The parameters are those of `draw`.
 
     Examples
     --------

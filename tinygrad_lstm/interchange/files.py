@@ -15,6 +15,13 @@ class FormatError(ValueError):
 def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
     """Write a file under another name, and give it its own only when all of it is on the disk.
 
+    Parameters
+    ----------
+    path
+        The file; one that is there is replaced.
+    content
+        All that is to be in it.
+
     Raises
     ------
     OSError

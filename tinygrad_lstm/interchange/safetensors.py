@@ -66,6 +66,18 @@ def load(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, str
         If the file cannot be read.
     FormatError
         If it is no safetensors file, or not all of one, or has elements of a type that tensors lack.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import tinygrad_lstm as tg
+    >>> from tinygrad_lstm.interchange import safetensors
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "weights.safetensors")
+    ...     safetensors.save(path, tg.nn.Linear(3, 2).state_dict())
+    ...     tensors, metadata = safetensors.load(path)
+    >>> tensors["weight"].shape, metadata
+    ((2, 3), {})
     """
     with open(path, "rb"):
         pass  # a missing file, a folder or one without permission: say so in the system's words

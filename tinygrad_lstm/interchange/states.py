@@ -73,6 +73,16 @@ def load_state(path: str | os.PathLike[str]) -> dict[str, Any]:
         If the file cannot be read.
     FormatError
         If it is no file that `save_state` has written.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import tinygrad_lstm as tg
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "state.safetensors")
+    ...     save_state(path, {"means": [tg.ones((2,))], "betas": (0.9, 0.999)})
+    ...     load_state(path)
+    {'means': [Tensor([1., 1.])], 'betas': [0.9, 0.999]}
     """
     tensors, metadata = safetensors.load(path)
     if metadata.get("format") != FORMAT:
@@ -88,8 +98,22 @@ def load_state(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def packed(state: Any, name: str = "") -> tuple[Any, dict[str, Tensor]]:
-    """Return a state as JSON can hold it, and its tensors by name, all of them below ``name``.
+    """Return a state as JSON can hold it, and its tensors by name.
 
+    Parameters
+    ----------
+    state
+        As for `save_state`.
+    name
+        What the names of the tensors begin with, before a dot; nothing by default.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `save_state` does.
+
+    Examples
+    --------
     >>> packed({"w": asarray([1.0]), "betas": (0.9, 0.999)})
     ({'w': {'$tensor': 'w'}, 'betas': [0.9, 0.999]}, {'w': Tensor([1.])})
     """
@@ -125,6 +149,20 @@ def _below(name: str, key: Any) -> str:
 def unpacked(skeleton: Any, tensors: Mapping[str, Tensor]) -> Any:
     """Return a state of what JSON holds of it and its tensors.
 
+    Parameters
+    ----------
+    skeleton
+        What `packed` gave first: tensors are named there as ``{"$tensor": name}``.
+    tensors
+        Tensors by name; there may be others among them.
+
+    Raises
+    ------
+    KeyError
+        If a tensor is missing.
+
+    Examples
+    --------
     >>> unpacked({"w": {"$tensor": "w"}, "betas": [0.9, 0.999]}, {"w": asarray([1.0])})
     {'w': Tensor([1.]), 'betas': [0.9, 0.999]}
     """
