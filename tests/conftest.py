@@ -29,8 +29,8 @@ TESTS = Path(__file__).parent
 ONCE = {
     TESTS / name
     for name in (
-        "examples", "test_architecture.py", "test_graph_highlight.py", "test_graph_lanes.py", "test_graph_levels.py",
-        "test_graph_output.py", "test_names.py", "test_notebooks.py", "test_reference.py",
+        "examples", "test_architecture.py", "test_docstrings.py", "test_graph_highlight.py", "test_graph_lanes.py",
+        "test_graph_levels.py", "test_graph_output.py", "test_names.py", "test_notebooks.py", "test_reference.py",
     )
 }  # fmt: skip
 """What is the same wherever arrays live, and marked ``once``: pictures, except that a tape is read and values come from
