@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import warnings
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -143,6 +144,15 @@ def test_derivatives_where_nothing_depends_or_nothing_is_there() -> None:
 
 
 FUNCTION_MISTAKES: dict[str, tuple[type[Exception], Callable[[], Any]]] = {
+    r"grad: got 1 grad_outputs for 2 outputs, wanted one for each": (
+        ValueError,
+        lambda: tg.grad([leaf([1.0]), leaf([1.0])], [leaf([1.0])], [tg.ones(1)]),
+    ),
+    r"grad: no output depends on the input of shape \(1,\)": (RuntimeError, lambda: tg.grad(leaf([1.0]), leaf([1.0]))),
+    r"grad: no output depends on the input 'w' of shape \(\)": (
+        RuntimeError,
+        lambda: tg.grad(leaf(1.0), leaf(1.0).named("w")),
+    ),
     r"vjp: got an input of int64, wanted floating point": (TypeError, lambda: tg.vjp(tg.sin, tg.arange(3))),
     r"vjp: got no vector for a tensor of shape \(2,\), wanted one, or a scalar": (
         ValueError, lambda: tg.vjp(tg.sin, tg.ones((2,))),
@@ -276,6 +286,42 @@ def test_a_checkpoint_of_several_results_of_which_some_are_used() -> None:
     assert first.tolist() == [3, 8]
 
 
+class Pair(NamedTuple):
+    first: Any
+    second: Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    first: Any
+    second: Any
+
+
+@pytest.mark.parametrize(
+    "make", [lambda a, b: {"first": a, "second": b}, Pair, Record], ids=["dict", "named", "record"]
+)
+def test_gradients_pass_a_checkpoint_whose_results_stand_in_any_structure(make: Callable[..., Any]) -> None:
+    x, w = leaf([1.0, 2.0]), leaf([3.0, 4.0])
+    found = tg.checkpoint(lambda x: make([x * w, "a word"], x * x), x)
+    assert type(found) is type(make(None, None))
+    first, second = found.values() if isinstance(found, dict) else (found.first, found.second)
+    assert first[1] == "a word"
+    (first[0] + second).sum().backward()
+    assert (x.grad.tolist(), w.grad.tolist()) == ([5, 8], [1, 2])
+
+
+def test_a_checkpoint_of_a_record_of_gates_is_like_no_checkpoint() -> None:
+    layer, x = lstm_and_input()
+    *_, seen = layer(x, record=True)
+    wanted = tg.grad(seen["f"].sum(), x)
+    *_, seen = tg.checkpoint(layer, x, record=True)
+    np.testing.assert_allclose(host(tg.grad(seen["f"].sum(), x)), host(wanted), rtol=1e-12)
+
+
+def test_a_checkpoint_without_results_is_none() -> None:
+    assert tg.checkpoint(lambda x: None, leaf([1.0])) is None
+
+
 def test_a_checkpoint_where_nothing_is_recorded() -> None:
     assert not tg.checkpoint(tg.exp, tg.ones((2,))).requires_grad
     with tg.no_grad():
@@ -349,20 +395,29 @@ def test_where_nothing_is_wrong_nothing_is_said() -> None:
 # A graph that grows
 
 
-def test_a_graph_that_grows_from_step_to_step_is_warned_of_once() -> None:
+def sweep_by_backward(loss: tg.Tensor, w: tg.Tensor) -> None:
+    loss.backward(retain_graph=True)
+
+
+def sweep_by_grad(loss: tg.Tensor, w: tg.Tensor) -> None:
+    tg.grad(loss, w, retain_graph=True)
+
+
+@pytest.mark.parametrize("sweep", [sweep_by_backward, sweep_by_grad])
+def test_a_graph_that_grows_from_step_to_step_is_warned_of_once(sweep: Callable[..., None]) -> None:
     w = leaf([0.5])
 
     def train(steps: int) -> None:
         h = tg.ones((1,), dtype="float64")
         for _ in range(steps):
             h = tg.tanh(h * w)
-            h.sum().backward(retain_graph=True)
+            sweep(h.sum(), w)
 
     told = r"backward: 5 sweeps in a row went back to the same multiply .*detach\(\)"
     with pytest.warns(UserWarning, match=told) as seen:
         train(12)
     assert len(seen) == 1
-    assert seen[0].filename == __file__
+    assert (seen[0].filename, seen[0].lineno) == (__file__, sweep.__code__.co_firstlineno + 1)
 
 
 def test_graphs_that_do_not_grow_are_not_warned_of() -> None:

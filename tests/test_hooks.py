@@ -137,6 +137,21 @@ def test_backward_hooks_see_the_gradients_at_both_ends() -> None:
     assert c.shape == (1, 1, 3)
 
 
+def test_backward_hooks_see_the_gradients_of_a_dictionary() -> None:
+    class Both(nn.Module):
+        def forward(self, x: tg.Tensor) -> dict[str, tg.Tensor]:
+            return {"double": x * 2, "square": x * x}
+
+    module, x = Both(), leaf([3.0])
+    seen: list[Any] = []
+    module.register_full_backward_hook(lambda module, grad_input, grad_output: seen.append((grad_input, grad_output)))
+    y = module(x)
+    (y["double"] + 5 * y["square"]).sum().backward()
+    ((grad_input, grad_output),) = seen
+    assert [g.tolist() for g in (*grad_input, *grad_output)] == [[32], [1], [5]]
+    assert x.grad.tolist() == [32]
+
+
 def test_a_backward_hook_may_change_the_gradient_of_the_input() -> None:
     layer = nn.Linear(2, 2)
     x = leaf([[1.0, 2.0]])

@@ -7,6 +7,7 @@ import gc
 import itertools
 import warnings
 import weakref
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
@@ -320,8 +321,8 @@ def test_truncated_backpropagation_begins_with_a_state_and_takes_bare_stretches(
 def test_detach_takes_states_of_any_make() -> None:
     x = tg.asarray([1.0], requires_grad=True)
     noise = nn.Noise(x * 2, None)
-    found = nn.detach([(x * 2, None), {"c": x * 3}, noise, 5])
-    assert [type(part) for part in found] == [tuple, dict, nn.Noise, int]
+    found = nn.detach([(x * 2, None), OrderedDict(c=x * 3), noise, 5])
+    assert [type(part) for part in found] == [tuple, OrderedDict, nn.Noise, int]
     assert not any(part.requires_grad for part in (found[0][0], found[1]["c"], found[2].h))
 
 

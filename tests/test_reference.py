@@ -19,8 +19,8 @@ from tinygrad_lstm.cli.arguments import parser
 PAGES = sorted((Path(__file__).parent.parent / "docs" / "reference").glob("*.md"))
 
 BEHIND_THE_FACE = {
-    "__main__", "_startup", "autodiff", "backend", "hooks", "kernels", "ops", "primitive", "protocols", "sweep", "tape",
-    "tensor", "verification",
+    "__main__", "_startup", "autodiff", "backend", "hooks", "kernels", "ops", "primitive", "protocols", "structures",
+    "sweep", "tape", "tensor", "verification",
 }  # fmt: skip
 """Rooms whose names are public as far as the package itself, or a command, has them."""
 

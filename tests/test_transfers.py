@@ -155,6 +155,25 @@ def test_batches_keep_their_form() -> None:
     assert batch["rest"][4].item() is True
 
 
+def test_what_no_tensor_may_hold_is_given_as_it_is() -> None:
+    words, odd, swapped = np.array(["a", "b"]), np.array([1j]), np.arange(3, dtype=">f4")
+    ((*kept, numbers),) = data.Prefetch([(words, odd, swapped)])
+    assert all(ours is theirs for ours, theirs in zip(kept, (words, odd), strict=True))
+    assert (numbers.tolist(), numbers.dtype) == ([0, 1, 2], "float32")
+    assert numbers.data.dtype.isnative
+
+
+def test_all_batches_before_a_failure_are_given() -> None:
+    def batches() -> Iterator[Any]:
+        yield from (np.full(1, number) for number in range(3))
+        raise OSError("no more")
+
+    given = iter(data.Prefetch(batches()))
+    assert [next(given).item() for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(OSError, match="no more"):
+        next(given)
+
+
 def test_it_is_as_long_as_what_it_goes_through() -> None:
     assert len(data.Prefetch(data.Minibatches(range(7), 2))) == 4
     with pytest.raises(TypeError, match="Prefetch: got generator, which has no length"):

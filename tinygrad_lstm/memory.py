@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from .backend import explain_exhaustion, memory_of, ndarray, used_memory
 from .optim import Optimizer
+from .structures import flat
 from .tape import Leaf, Node, scope_path
 from .tensor import Tensor
 
@@ -153,16 +154,10 @@ def _age(tensor: Tensor) -> tuple[int, int]:
 
 
 def _arrays(value: Any) -> Iterator[Any]:
-    """Give the arrays within tuples, lists and dictionaries."""
-    if isinstance(value, ndarray):
-        yield value
-    elif isinstance(value, Tensor):
-        yield value.data
-    elif isinstance(value, (tuple, list)):
-        for part in value:
-            yield from _arrays(part)
-    elif isinstance(value, dict):
-        yield from _arrays(list(value.values()))
+    """Give the arrays within a structure."""
+    for part in flat(value):
+        if isinstance(part, (ndarray, Tensor)):
+            yield part.data if isinstance(part, Tensor) else part
 
 
 def _named(node: Node | Leaf | None, otherwise: str) -> tuple[str, str]:

@@ -271,8 +271,8 @@ class _Growth(threading.local):
     def __init__(self) -> None:
         self.oldest, self.lengths = 0, [0]
 
-    def note(self, reach: Reach) -> None:
-        """Take note of a sweep that has kept its graph, and warn once it has become a habit."""
+    def note(self, reach: Reach, stacklevel: int) -> None:
+        """Take note of a sweep that has kept its graph; once that has become a habit, warn at a level of the stack."""
         if reach.oldest is None:
             return
         if reach.oldest.seq != self.oldest or reach.length <= self.lengths[-1]:
@@ -283,7 +283,7 @@ class _Growth(threading.local):
                 f"backward: {len(self.lengths)} sweeps in a row went back to the same {describe(reach.oldest)}, over "
                 f"{', '.join(map(str, self.lengths))} nodes: the graph grows from step to step, most likely through a "
                 "state that is carried on; carry state.detach() instead, and leave out retain_graph=True.",
-                stacklevel=4,
+                stacklevel=stacklevel + 1,
             )
 
 

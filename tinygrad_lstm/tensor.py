@@ -122,8 +122,11 @@ class Tensor:
             raise TypeError(f"requires_grad: got a tensor of {self.dtype}, wanted floating point.")
         if wanted and self.node is None:
             self.node = Leaf(self.shape, self.dtype, self.name)
-        elif not wanted:
+        elif not wanted and self.node is not None:
+            name = self.name
             self.node = None
+            if name is not None:
+                self._name = name
 
     @property
     def grad(self) -> Tensor | None:
@@ -193,7 +196,7 @@ class Tensor:
         with backend.quiet():
             reach = sweep([root], _accumulate, retain_graph=retain_graph or create_graph)
         if retain_graph and not create_graph:
-            growth.note(reach)
+            growth.note(reach, stacklevel=2)
 
     def recorded(self, op: str) -> Node | Leaf:
         """Return the node, or say that there is none."""
@@ -476,10 +479,13 @@ def _check_kind(dtype: DType) -> None:
 
 def real_dtype(op: str, dtype: DType) -> DType:
     """Return an element type that was asked for, or refuse it in the name of an op."""
-    dtype = xp.dtype(dtype)
-    if dtype.kind not in "fiub":
+    try:
+        known = xp.dtype(dtype)
+    except TypeError:
+        known = None
+    if known is None or known.kind not in "fiub":
         raise TypeError(f"{op}: got dtype {dtype}, wanted real numbers or bool.")
-    return dtype
+    return known
 
 
 def asarray(

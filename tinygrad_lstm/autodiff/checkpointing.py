@@ -22,8 +22,8 @@ def checkpoint(function: Callable[..., Any], *inputs: Any, **options: Any) -> An
     ----------
     function
         Any function of tensors, a `Module` for one: it may use other tensors too, whose gradients arrive all the same.
-        It returns a tensor, or tuples and lists of them. It is run again as it was, random numbers included; whatever
-        else it does, it does twice.
+        It returns a tensor, or several within tuples, lists, dictionaries and dataclasses. It is run again as it was,
+        random numbers included; whatever else it does, it does twice.
     inputs, options
         What it is called with; gradients go through the tensors among ``inputs``.
 
@@ -53,7 +53,7 @@ def checkpoint(function: Callable[..., Any], *inputs: Any, **options: Any) -> An
     places = [i for i, x in enumerate(run.tensors) if x.node is not None]
     parents = [run.tensors[i].node for i in places]
     parents += _used_from_outside(outputs, start, {entered[i].node for i in places})
-    if not parents:
+    if not parents or not outputs:
         return run.packed([y.detach() for y in outputs])
     node = Node(_checkpoint, tuple(parents), (run, places), (), outputs[0])
     if thread.state.watchers:

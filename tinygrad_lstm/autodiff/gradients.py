@@ -86,7 +86,7 @@ def cotangents_at(
     with backend.quiet():
         reach = sweep(roots, arrive, nodes, retain_graph)
     if note_growth:
-        growth.note(reach)
+        growth.note(reach, stacklevel=3)
     return found
 
 
@@ -97,9 +97,11 @@ def _sequence(tensors: Tensor | Sequence[Tensor]) -> Sequence[Tensor]:
 
 def _cotangents(outputs: Any, given: Any) -> Sequence[Tensor | None]:
     """Return a cotangent, or None, for each output."""
-    if given is None:
-        return [None] * len(_sequence(outputs))
-    return _sequence(given)
+    count = len(_sequence(outputs))
+    cotangents = [None] * count if given is None else _sequence(given)
+    if len(cotangents) != count:
+        raise ValueError(f"grad: got {len(cotangents)} grad_outputs for {count} outputs, wanted one for each.")
+    return cotangents
 
 
 def _gradient(found: Any, x: Tensor, allow_unused: bool) -> Tensor | None:
@@ -108,6 +110,7 @@ def _gradient(found: Any, x: Tensor, allow_unused: bool) -> Tensor | None:
         return found if type(found) is Tensor else wrap(found, None)
     if allow_unused:
         return None
+    name = f" {x.name!r}" if x.name else ""
     raise RuntimeError(
-        f"grad: no output depends on the input {x.name or ''!r} of shape {x.shape}; allow_unused=True gives None."
+        f"grad: no output depends on the input{name} of shape {x.shape}; allow_unused=True gives None for it."
     )

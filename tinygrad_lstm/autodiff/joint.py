@@ -8,6 +8,7 @@ from typing import Any
 from ..backend import Array
 from ..ops import zeros
 from ..primitive import Primitive, tell
+from ..structures import mapped
 from ..sweep import Deferred
 from ..tape import Leaf, Node, thread
 from ..tensor import Tensor, asarray, wrap
@@ -20,22 +21,20 @@ PLACE = object()
 
 
 def flattened(structure: Any, tensors: list[Tensor]) -> Any:
-    """Put the tensors within nested tuples and lists into a list, and return the structure with places for them."""
-    if type(structure) is Tensor:
-        tensors.append(structure)
+    """Put the tensors within a structure into a list, and return the structure with places for them."""
+
+    def take(part: Any) -> Any:
+        if not isinstance(part, Tensor):
+            return part
+        tensors.append(part)
         return PLACE
-    if type(structure) in (tuple, list):
-        return type(structure)([flattened(part, tensors) for part in structure])
-    return structure
+
+    return mapped(take, structure)
 
 
 def unflattened(structure: Any, tensors: Iterator[Tensor]) -> Any:
     """Return a structure with tensors in its places."""
-    if structure is PLACE:
-        return next(tensors)
-    if type(structure) in (tuple, list):
-        return type(structure)([unflattened(part, tensors) for part in structure])
-    return structure
+    return mapped(lambda part: next(tensors) if part is PLACE else part, structure)
 
 
 class _Part(Deferred):

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 from .. import backend
 from ..backend import Array
 from ..ops import arange, argsort, cumulative_sum, isfinite, log_softmax, softmax, take_along_axis, where
+from ..structures import mapped
 from ..tape import no_grad
 from ..tensor import Tensor, asarray
 
@@ -178,10 +179,8 @@ class Hypothesis(NamedTuple):
 
 
 def _rows(state: Any, rows: list[int]) -> Any:
-    """Return a state with the given sequences of its batch: tensors of shape (L, B, ...), in tuples or alone."""
-    if state is None or isinstance(state, Tensor):
-        return state if state is None else state[:, rows]
-    return tuple(_rows(part, rows) for part in state)
+    """Return a state with the given sequences of its batch: tensors of shape (L, B, ...), alone or in a structure."""
+    return mapped(lambda part: part[:, rows] if isinstance(part, Tensor) else part, state)
 
 
 def beam_search(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Iterable, Iterator, Sized
 from typing import Any, Generic, TypeVar
 
 from .. import backend
+from ..structures import mapped
 from ..tensor import wrap
 
 __all__ = ["Prefetch"]
@@ -23,8 +24,8 @@ class Prefetch(Generic[T]):
     Parameters
     ----------
     batches
-        Tuples, lists or dictionaries of NumPy arrays, within each other as you like, or plain arrays. Whatever else is
-        in them is given as it is.
+        Tuples, lists, dictionaries or dataclasses of NumPy arrays of real numbers or bools, within each other as you
+        like, or plain arrays. Whatever else is in them is given as it is.
 
     Raises
     ------
@@ -51,30 +52,26 @@ class Prefetch(Generic[T]):
 
     def __iter__(self) -> Iterator[T]:
         coming: list[Any] = []
-        for batch in self.batches:
-            coming.append(_each(batch, _started))
-            if len(coming) == 2:
-                yield _each(coming.pop(0), _arrived)
-        for last in coming:
-            yield _each(last, _arrived)
+        failure = None
+        batches = iter(self.batches)
+        while failure is None:
+            try:
+                coming.append(mapped(_started, next(batches)))
+            except Exception as error:  # what came before it is given first
+                failure = error
+            if coming and (len(coming) == 2 or failure is not None):
+                yield mapped(_arrived, coming.pop(0))
+        if not isinstance(failure, StopIteration):
+            raise failure
 
 
 def _started(x: Any) -> Any:
-    """Return an array's copy that is under way, or what is no host array as it is."""
-    return backend.Upload(x) if backend.is_host_array(x) else x
+    """Return an array's copy that is under way, or as it is what is none of numbers or bools of the host's."""
+    if not backend.is_host_array(x) or x.dtype.kind not in "fiub":
+        return x
+    return backend.Upload(x.astype(x.dtype.newbyteorder("="), copy=False))
 
 
 def _arrived(x: Any) -> Any:
     """Return the tensor of a copy."""
     return wrap(x.array(), None) if isinstance(x, backend.Upload) else x
-
-
-def _each(batch: Any, change: Callable[[Any], Any]) -> Any:
-    """Return tuples, lists and dictionaries with what is in them changed."""
-    if isinstance(batch, dict):
-        return {key: _each(part, change) for key, part in batch.items()}
-    if isinstance(batch, tuple) and hasattr(batch, "_fields"):
-        return type(batch)(*(_each(part, change) for part in batch))
-    if isinstance(batch, (tuple, list)):
-        return type(batch)(_each(part, change) for part in batch)
-    return change(batch)

@@ -50,7 +50,7 @@ class Hooks:
 
 
 def _through(structure: Any, see: Callable[..., Any]) -> Any:
-    """Return nested tuples and lists with the gradients of their tensors seen together."""
+    """Return a structure with the gradients of its tensors seen together."""
     tensors: list[Tensor] = []
     places = flattened(structure, tensors)
     return unflattened(places, iter(seen_together(tensors, see)))

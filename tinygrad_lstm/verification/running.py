@@ -10,6 +10,7 @@ from .. import backend
 from ..autodiff import grad
 from ..interchange import save_state
 from ..nn import Module
+from ..structures import flat
 from ..tensor import Tensor, asarray
 from .cases import Case
 
@@ -67,7 +68,7 @@ def _prepared(case: Case, dtype: str, generator: Any) -> tuple[Callable[[], list
 
     def function() -> list[Tensor]:
         with backend.seeded(case.seed, on_host=True):
-            return _flat(made(*inputs) if case.call is None else case.call(made, *inputs))
+            return list(flat(made(*inputs) if case.call is None else case.call(made, *inputs)))
 
     return function, leaves
 
@@ -85,11 +86,3 @@ def _weight(like: Tensor, generator: Any) -> Tensor:
 def _known(gradients: Sequence[Tensor | None]) -> list[Tensor]:
     """Return the gradients that there are."""
     return [g for g in gradients if g is not None]
-
-
-def _flat(results: Any) -> list[Tensor]:
-    """Return all tensors within tuples, lists and dictionaries."""
-    if isinstance(results, Tensor):
-        return [results]
-    parts = results.values() if isinstance(results, dict) else results
-    return [tensor for part in parts for tensor in _flat(part)]

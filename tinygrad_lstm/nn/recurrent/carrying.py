@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from ...structures import mapped
 from ...tape import Node
 from ...tensor import Tensor
 
@@ -20,21 +21,14 @@ _calls: WeakKeyDictionary[Node, int] = WeakKeyDictionary()
 
 
 def detach(state: Any) -> Any:
-    """Return a state, or tensors within tuples, lists and dicts, with every tensor cut off the tape.
+    """Return a state, or any tensors within tuples, lists, dicts and dataclasses, with all of them cut off the tape.
 
     >>> import tinygrad_lstm as tg
     >>> lstm = tg.nn.LSTM(3, 5)
     >>> output, state = lstm(tg.ones((7, 2, 3)))
     >>> output, state = lstm(tg.ones((7, 2, 3)), tg.nn.detach(state))
     """
-    if isinstance(state, Tensor):
-        return state.detach()
-    if isinstance(state, dict):
-        return {name: detach(part) for name, part in state.items()}
-    if isinstance(state, (tuple, list)):
-        parts = [detach(part) for part in state]
-        return type(state)(*parts) if hasattr(state, "_fields") else type(state)(parts)
-    return state
+    return mapped(lambda part: part.detach() if isinstance(part, Tensor) else part, state)
 
 
 def truncated_bptt(model: Callable[..., tuple[Any, Any]], stream: Iterable[Any], state: Any = None) -> Iterator[Any]:
@@ -75,9 +69,9 @@ def truncated_bptt(model: Callable[..., tuple[Any, Any]], stream: Iterable[Any],
         yield (output, *others) if isinstance(stretch, (tuple, list)) else output
 
 
-def note_carried(op: str, before: Tensor, after: Tensor) -> None:
+def note_carried(op: str, before: Any, after: Tensor) -> None:
     """Take note that a state was carried on by a call, and warn once it looks as if nobody had thought of the tape."""
-    if type(before.node) is not Node or type(after.node) is not Node:
+    if not isinstance(before, Tensor) or type(before.node) is not Node or type(after.node) is not Node:
         return
     _calls[after.node] = calls = _calls.get(before.node, 0) + 1
     if calls == LONG:
