@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import math
 import os
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
@@ -374,6 +376,33 @@ def test_an_interrupted_write_leaves_the_old_file(
                 write_whole(path, b"new")
         assert path.read_bytes() == before
         assert [path.name for path in tmp_path.iterdir()] == ["model.safetensors"]
+
+
+def test_files_are_written_whole_where_several_threads_write_one(tmp_path: Path) -> None:
+    path, contents = tmp_path / "file", [bytes([n]) * size for n, size in enumerate((10, 100_000, 1_000_000))]
+    write_whole(path, contents[0])
+    start = threading.Barrier(4)
+
+    def write(content: bytes) -> None:
+        start.wait()
+        for _ in range(20):
+            write_whole(path, content)
+
+    with ThreadPoolExecutor(3) as pool:
+        writers = [pool.submit(write, content) for content in contents]
+        start.wait()
+        while not all(writer.done() for writer in writers):
+            assert path.read_bytes() in contents
+        for writer in writers:
+            writer.result()
+    assert [found.name for found in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_link_is_written_through(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    write_whole(tmp_path / "link", b"new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "file").read_bytes() == b"new"
 
 
 def test_a_damaged_file_is_refused(checkpoint: Checkpoint, tmp_path: Path) -> None:

@@ -51,7 +51,19 @@ def test_windows_need_a_character_for_each_stream() -> None:
         windows(tg.arange(4), 4, 3)
 
 
+@pytest.mark.parametrize(("batch", "steps", "name"), [(0, 3, "batch"), (-1, 3, "batch"), (2, 0, "steps")])
+def test_windows_have_streams_and_steps(batch: int, steps: int, name: str) -> None:
+    with pytest.raises(ValueError, match=rf"windows: got {name} = (0|-1), wanted at least 1\."):
+        windows(tg.arange(9), batch, steps)
+
+
 # Texts
+
+
+@pytest.mark.parametrize("number", [-1, 3])
+def test_a_number_without_a_character_is_told(number: int) -> None:
+    with pytest.raises(IndexError, match=rf"decode: got {number}, wanted numbers from 0 to 2\."):
+        Vocabulary("abc").decode([0, number])
 
 
 def test_a_text_is_read_as_it_is(tmp_path: Path) -> None:
@@ -208,6 +220,9 @@ def test_fractions_are_rounded_down_and_the_rest_goes_to_the_first() -> None:
 
 
 def test_a_seed_says_which_part_on_every_backend() -> None:
+    assert random_split("abcdefgh", [np.float32(0.75), np.float32(0.25)], seed=1) == random_split(
+        "abcdefgh", [6, 2], seed=1
+    )
     assert random_split("abcdefgh", [5, 3], seed=1) == [["f", "a", "b", "e", "c"], ["g", "d", "h"]]
     assert random_split("abcdefgh", [5, 3], seed=2) != random_split("abcdefgh", [5, 3], seed=1)
 

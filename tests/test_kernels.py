@@ -194,6 +194,29 @@ def test_a_tape_and_the_search_for_anomalies_see_the_steps() -> None:
         assert "gru" not in names_on_the_way(results(layer, x, state)[0])
 
 
+@every_kind
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int64"])
+def test_a_state_of_another_type_is_computed_with_step_by_step(kind: str, dtype: str) -> None:
+    layer, x, state = made(kind, "float64" if dtype != "float64" else "float32")
+    other = tuple(tg.ones(part.shape, dtype=dtype) for part in state)
+    found = results(layer, x, other)
+    gradients = tg.grad(total(found), [x, *layer.parameters()])
+    with nn.stepwise():
+        wanted = results(layer, x, other)
+        wanted_gradients = tg.grad(total(wanted), [x, *layer.parameters()])
+    for ours, theirs in zip([*found, *gradients], [*wanted, *wanted_gradients], strict=True):
+        assert ours.dtype == theirs.dtype
+        np.testing.assert_array_equal(ours.detach().numpy(), theirs.detach().numpy())
+
+
+@every_kind
+def test_a_state_may_be_of_arrays(kind: str) -> None:
+    layer, x, state = made(kind)
+    arrays = tuple(part.detach().numpy() for part in state)
+    for ours, theirs in zip(results(layer, x, arrays), results(layer, x, state), strict=True):
+        np.testing.assert_array_equal(ours.detach().numpy(), theirs.detach().numpy())
+
+
 def test_types_that_differ_and_half_precision_are_computed_step_by_step() -> None:
     layer, x, state = made("lstm", "float32")
     assert "lstm" not in names_on_the_way(layer(x.astype("float64"))[0])

@@ -287,6 +287,13 @@ def test_gradients_of_several_types_are_clipped_together_and_keep_their_types() 
     assert [p.grad.item() for p in params] == pytest.approx([0.6, 0.8], rel=1e-5)
 
 
+def test_the_norm_of_half_precision_does_not_overflow() -> None:
+    w = tg.zeros((100,), dtype="float16", requires_grad=True)
+    w.grad = tg.full((100,), 30.0, dtype="float16")
+    assert optim.clip_grad_norm_(w, 1.0).item() == pytest.approx(300)
+    assert (w.grad.dtype, w.grad[0].item()) == ("float16", pytest.approx(0.1, rel=1e-3))
+
+
 @pytest.mark.parametrize("wrong", [float("inf"), float("nan")])
 def test_a_norm_that_is_not_finite_can_be_an_error(wrong: float) -> None:
     w = tg.asarray([1.0, 1.0], requires_grad=True)

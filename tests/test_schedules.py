@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 import tinygrad_lstm as tg
@@ -260,8 +261,31 @@ def sequence(milestones: list[int]) -> None:
             ValueError,
             "StepLR.load_state_dict: got best, wanted last_epoch",
         ),
+        (
+            lambda: optim.StepLR(optimizer(), 5).load_state_dict({"last_epoch": -5}),
+            ValueError,
+            "StepLR.load_state_dict: got last_epoch = -5, wanted a whole number of at least 0",
+        ),
     ],
 )
 def test_wrong_calls_are_told_in_one_sentence(call: Callable[[], Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         call()
+
+
+def test_a_state_that_does_not_fit_changes_nothing() -> None:
+    schedule = optim.OneCycleLR(optimizer(), max_lr=1.0, total_steps=10)
+    schedule.step()
+    before, rate = schedule.state_dict(), schedule.get_last_lr()
+    with pytest.raises(ValueError, match="OneCycleLR"):
+        schedule.load_state_dict({"last_epoch": 99})
+    assert (schedule.state_dict(), schedule.get_last_lr()) == (before, rate)
+
+
+def test_counts_may_be_integers_of_numpys() -> None:
+    theirs, ours = optim.StepLR(optimizer(), np.int64(2)), optim.StepLR(optimizer(), 2)
+    for schedule in (theirs, ours):
+        schedule.step()
+        schedule.step()
+    assert theirs.get_last_lr() == ours.get_last_lr()
+    assert {type(rate) for rate in theirs.get_last_lr()} == {float}

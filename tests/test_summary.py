@@ -154,6 +154,7 @@ def test_other_ops_count_what_is_larger_of_what_goes_in_and_comes_out() -> None:
         lambda x: tg.empty_like(x),
         lambda x: tg.meshgrid(x[0], x[1]),
         lambda x: tg.one_hot(tg.asarray([0, 1]), 3),
+        lambda x: tg.data.pad_sequence([x, x[:1]]),
     ],
 )
 @pytest.mark.parametrize("requires_grad", [False, True])
@@ -293,16 +294,16 @@ def test_the_table_has_the_model_last() -> None:
 
 def test_a_summary_leaves_the_model_as_it_was() -> None:
     model = nn.Sequential(nn.Linear(3, 3), nn.Dropout(0.5))
-    model.steps[0].eval()
+    model[0].eval()
     heard = []
-    model.steps[1].register_forward_hook(lambda *_: heard.append(model.training))
+    model[1].register_forward_hook(lambda *_: heard.append(model.training))
     tg.manual_seed(1)
     expected = tg.rand(3).tolist()
     tg.manual_seed(1)
     nn.summary(model, tg.ones((2, 3)))
     assert heard == [False]
     assert tg.rand(3).tolist() == expected
-    assert [module.training for module in (model, *model.steps)] == [True, False, True]
+    assert [module.training for module in (model, *model)] == [True, False, True]
     assert all(parameter.grad is None for parameter in model.parameters())
     with pytest.raises(ValueError, match="linear"):
         nn.summary(model, tg.ones((2, 4)))
@@ -329,17 +330,17 @@ def test_the_mean_of_a_loss_counts_every_example_once() -> None:
 
 def test_evaluation_is_no_training_and_leaves_every_module_in_its_mode() -> None:
     model = nn.Sequential(nn.Linear(3, 3), nn.Dropout(0.5), nn.Sequential(nn.Dropout(0.5)))
-    model.steps[1].eval()
+    model[1].eval()
     losses = []
 
     def loss(x: tg.Tensor) -> tg.Tensor:
-        assert not any(step.training for step in (model, *model.steps, model.steps[2].steps[0]))
+        assert not any(step.training for step in (model, *model, model[2][0]))
         assert not tg.is_grad_enabled()
         losses.append(model(x))
         return losses[-1]
 
     modes = [True, True, False, True, True]
-    inner = (model, *model.steps, model.steps[2].steps[0])
+    inner = (model, *model, model[2][0])
     assert nn.evaluate(model, [tg.ones((2, 3))], loss) == pytest.approx(losses[0].mean().item())
     assert [module.training for module in inner] == modes
     with pytest.raises(ZeroDivisionError), nn.evaluating(model):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, Protocol, TypeVar
 
@@ -137,7 +138,7 @@ def _counts(lengths: Sequence[float], count: int) -> list[int]:
     """Return how many of ``count`` examples go into each part."""
     if any(length < 0 for length in lengths):
         raise ValueError(f"random_split: got lengths {list(lengths)}, wanted none below 0.")
-    if any(isinstance(length, float) for length in lengths):
+    if not all(isinstance(length, numbers.Integral) for length in lengths):
         if not math.isclose(sum(lengths), 1):
             raise ValueError(f"random_split: got fractions {list(lengths)}, wanted ones that add up to 1.")
         counts = [math.floor(length * count + 1e-9) for length in lengths]  # 0.29 * 100 is a little less than 29

@@ -35,6 +35,8 @@ def windows(numbers: Tensor, batch: int, steps: int) -> Iterator[tuple[Tensor, T
     ------
     TextError
         If the text has no more characters than there are streams.
+    ValueError
+        If there would be no streams, or no steps.
 
     Examples
     --------
@@ -44,6 +46,9 @@ def windows(numbers: Tensor, batch: int, steps: int) -> Iterator[tuple[Tensor, T
     [[0, 1, 2], [4, 5, 6]] [[1, 2, 3], [5, 6, 7]]
     [[3], [7]] [[4], [8]]
     """
+    for name, count in (("batch", batch), ("steps", steps)):
+        if count < 1:
+            raise ValueError(f"windows: got {name} = {count}, wanted at least 1.")
     length = (len(numbers) - 1) // batch
     if length < 1:
         raise TextError(

@@ -120,5 +120,15 @@ class Vocabulary:
         return asarray([self._numbers[character] for character in text], dtype="int64")
 
     def decode(self, numbers: Iterable[int]) -> str:
-        """Return the text that numbers stand for."""
-        return "".join(self.characters[number] for number in numbers)
+        """Return the text that numbers stand for.
+
+        Raises
+        ------
+        IndexError
+            If a number stands for no character.
+        """
+        listed = [int(number) for number in numbers]
+        for number in listed:
+            if not 0 <= number < len(self):
+                raise IndexError(f"decode: got {number}, wanted numbers from 0 to {len(self) - 1}.")
+        return "".join([self.characters[number] for number in listed])

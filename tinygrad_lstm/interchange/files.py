@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
 
 __all__ = ["FormatError", "write_whole"]
@@ -35,10 +36,10 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
     ...     pathlib.Path(folder, "notes").read_bytes()
     b'all of it'
     """
-    path = Path(path)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    path = Path(path).resolve()  # a link stays one
+    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
     try:
-        with part.open("wb") as file:
+        with part.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

@@ -36,6 +36,8 @@ def save(
     ------
     OSError
         If the file cannot be written.
+    ValueError
+        If a tensor has the name of the metadata's place in the file, ``__metadata__``.
 
     Examples
     --------
@@ -48,6 +50,8 @@ def save(
     ...     safetensors.load(path)
     ({'w': Tensor([1., 1.])}, {'author': 'me'})
     """
+    if "__metadata__" in tensors:
+        raise ValueError("save: got a tensor with the name '__metadata__', which stands for the metadata in the file.")
     arrays = {name: _in_order(tensor.detach().numpy()) for name, tensor in tensors.items()}
     write_whole(path, serialized(arrays, dict(metadata or {})))
 

@@ -129,7 +129,10 @@ def _without_tensors(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
         tensors[name] = asarray(value)
         return {TENSOR: name}
     if isinstance(value, Mapping) and TENSOR not in value:
-        return {str(key): _without_tensors(part, _below(name, key), tensors) for key, part in value.items()}
+        held = {str(key): _without_tensors(part, _below(name, key), tensors) for key, part in value.items()}
+        if len(held) < len(value):
+            raise ValueError(f"save_state: got keys that are one as strings in {name!r}, wanted each once.")
+        return held
     if isinstance(value, (list, tuple)):
         return [_without_tensors(part, _below(name, i), tensors) for i, part in enumerate(value)]
     if isinstance(value, Scalar):

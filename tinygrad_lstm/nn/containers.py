@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from .module import Module
@@ -10,7 +11,18 @@ __all__ = ["Sequential"]
 
 
 class Sequential(Module):
-    """Modules and functions applied one after the other; the modules are attributes ``0``, ``1``, …, as in PyTorch.
+    """Modules and functions applied one after the other: attributes ``0``, ``1``, …, as in PyTorch.
+
+    Parameters
+    ----------
+    *steps
+        Modules and functions of one argument. ``model[0]`` is the first of them; an attribute that is set anew takes
+        the place of the one that was there.
+
+    Raises
+    ------
+    TypeError
+        If a step cannot be called.
 
     Examples
     --------
@@ -22,14 +34,27 @@ class Sequential(Module):
     ['0.weight', '0.bias', '2.weight', '2.bias']
     """
 
-    def __init__(self, *steps: Any) -> None:
-        self.steps = steps
+    def __init__(self, *steps: Callable[[Any], Any]) -> None:
         for index, step in enumerate(steps):
-            if isinstance(step, Module):
-                setattr(self, str(index), step)
+            if not callable(step):
+                raise TypeError(
+                    f"Sequential: got {type(step).__name__} as step {index}, wanted a module or a function."
+                )
+            setattr(self, str(index), step)
+        self._length = len(steps)
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, index: int) -> Callable[[Any], Any]:
+        """Return a step, counted from the end if the index is negative."""
+        return tuple(self)[index]
+
+    def __iter__(self) -> Iterator[Callable[[Any], Any]]:
+        return (getattr(self, str(index)) for index in range(self._length))
 
     def forward(self, x: Any) -> Any:
         """Return what the last step makes of what the others made of ``x``."""
-        for step in self.steps:
+        for step in self:
             x = step(x)
         return x

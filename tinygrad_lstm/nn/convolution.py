@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from ..ops import conv1d, conv2d
+from ..ops.shape import at_least
 from ..ops.windows import Setting, per_axis
 from ..tensor import Tensor
 from .init import uniform
@@ -32,6 +33,10 @@ class _Convolution(Module):
         bias: bool = True,
     ) -> None:
         name = type(self).__name__
+        in_channels, out_channels = (
+            at_least(0, name, what, count)
+            for what, count in (("in_channels", in_channels), ("out_channels", out_channels))
+        )
         per_axis(name, "groups", groups, 1, 1)
         if in_channels % groups or out_channels % groups:
             raise ValueError(

@@ -25,7 +25,7 @@ def evaluating(model: Module) -> Iterator[None]:
     >>> layer.training
     True
     """
-    before = [(module, module.training) for module in _modules(model)]
+    before = [(module, module.training) for _, module in model.named_modules()]
     model.eval()
     try:
         with no_grad():
@@ -33,13 +33,6 @@ def evaluating(model: Module) -> Iterator[None]:
     finally:
         for module, training in before:
             module.training = training
-
-
-def _modules(model: Module) -> Iterator[Module]:
-    """Give a module and all within it."""
-    yield model
-    for _, child in model.named_children():
-        yield from _modules(child)
 
 
 def evaluate(model: Module, batches: Iterable[Any], loss: Callable[..., Tensor]) -> float:

@@ -43,6 +43,8 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
     ------
     RuntimeError, TypeError
         If the tensor is the result of an op, or not floating point. This is so for all that gives initial values.
+    ValueError
+        If ``a`` is above ``b``.
 
     Examples
     --------
@@ -51,6 +53,8 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
     >>> bool(-0.5 <= w.min() < -0.4), w.requires_grad
     (True, True)
     """
+    if not a <= b:
+        raise ValueError(f"uniform_: got a = {a} and b = {b}, wanted the first not above the second.")
     return _fill("uniform_", tensor, backend.rng.uniform(a, b, tensor.shape))
 
 
@@ -64,6 +68,11 @@ def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
     mean, std
         Its mean and its standard deviation.
 
+    Raises
+    ------
+    ValueError
+        If ``std`` is negative.
+
     Examples
     --------
     >>> import tinygrad_lstm as tg
@@ -71,6 +80,8 @@ def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
     >>> abs(w.mean().item() - 1.0) < 0.1
     True
     """
+    if not std >= 0:
+        raise ValueError(f"normal_: got std = {std}, wanted a number that is not negative.")
     return _fill("normal_", tensor, backend.rng.normal(mean, std, tensor.shape))
 
 
@@ -91,7 +102,7 @@ def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float 
     Raises
     ------
     ValueError
-        If ``a`` is not below ``b``.
+        If ``a`` is not below ``b``, or ``std`` not above 0.
 
     Examples
     --------
@@ -102,6 +113,8 @@ def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float 
     """
     if not a < b:
         raise ValueError(f"trunc_normal_: got a = {a} and b = {b}, wanted the first below the second.")
+    if not std > 0:
+        raise ValueError(f"trunc_normal_: got std = {std}, wanted a number above 0.")
     low, high = (math.erfc((mean - bound) / (std * math.sqrt(2))) / 2 for bound in (a, b))
     shares = backend.rng.uniform(low, high, tensor.shape).clip(5e-324, 1 - 2**-53)
     places = map(NormalDist(mean, std).inv_cdf, shares.reshape(-1).tolist())

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 
+from .. import backend
 from ..ops import dropout, linear, take
-from ..tensor import Tensor
+from ..ops.shape import at_least
+from ..tensor import Tensor, asarray
 from .init import normal, uniform
 from .module import Module
 
@@ -37,6 +39,8 @@ class Linear(Module):
     """
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
+        in_features = at_least(0, "Linear", "in_features", in_features)
+        out_features = at_least(0, "Linear", "out_features", out_features)
         bound = 1 / math.sqrt(in_features) if in_features else 0.0
         self.weight = uniform(out_features, in_features, bound=bound)
         self.bias = uniform(out_features, bound=bound) if bias else None
@@ -69,10 +73,21 @@ class Embedding(Module):
     """
 
     def __init__(self, num_embeddings: int, embedding_dim: int) -> None:
-        self.weight = normal(num_embeddings, embedding_dim)
+        num_embeddings = at_least(0, "Embedding", "num_embeddings", num_embeddings)
+        self.weight = normal(num_embeddings, at_least(0, "Embedding", "embedding_dim", embedding_dim))
 
     def forward(self, indices: Tensor) -> Tensor:
-        """Return vectors of shape (..., embedding_dim) for integers of shape (...)."""
+        """Return vectors of shape (..., embedding_dim) for integers of shape (...).
+
+        Raises
+        ------
+        IndexError
+            If an integer is not one of those that there are. On a GPU, where to look would make the host wait, a
+            negative one counts from the end.
+        """
+        numbers = asarray(indices).data
+        if backend.name == "numpy" and numbers.size > 0 and numbers.min() < 0:
+            raise IndexError(f"Embedding: got {numbers.min()}, wanted integers from 0 to {len(self.weight) - 1}.")
         return take(self.weight, indices, axis=0)
 
 
@@ -82,7 +97,12 @@ class Dropout(Module):
     Parameters
     ----------
     p
-        The probability, from 0 to 1.
+        The probability.
+
+    Raises
+    ------
+    ValueError
+        If it is not between 0 and 1.
 
     References
     ----------
@@ -99,6 +119,8 @@ class Dropout(Module):
     """
 
     def __init__(self, p: float = 0.5) -> None:
+        if not 0 <= p <= 1:
+            raise ValueError(f"Dropout: got p = {p}, wanted a probability between 0 and 1.")
         self.p = p
 
     def forward(self, x: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..hooks import Handle
 from ..tape import Leaf, scope
-from ..tensor import DType, Tensor, asarray
+from ..tensor import DType, Tensor, asarray, real_dtype
 from .hooks import Hooks
 from .outline import as_html, as_text
 
@@ -26,8 +26,10 @@ def Parameter(data: Any) -> Tensor:
 class Module:
     """A layer or a model: parameters and further modules as attributes, and a ``forward`` that computes.
 
-    Attributes are registered in the order in which they are set; that is the order of `parameters` and of
-    `state_dict`, on every run.
+    A parameter is a leaf that requires a gradient when it is set; it remains one while it is frozen, with
+    ``requires_grad`` False. Modules may also stand in lists, tuples and dictionaries, whose places or keys are a part
+    of their names: ``layers.0.weight``. Attributes are registered in the order in which they are set; that is the order
+    of `parameters` and of `state_dict`, on every run.
 
     Examples
     --------
@@ -47,10 +49,14 @@ class Module:
     """The attribute under which the module was registered; calls push it as a scope."""
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(value, Tensor) and value.requires_grad and value.name is None:
-            value.named(name)
-        elif isinstance(value, Module):
-            value.scope_name = name
+        registered = vars(self).setdefault("_registered", set())
+        registered.discard(name)
+        if isinstance(value, Tensor) and isinstance(value.node, Leaf):
+            registered.add(name)
+            if value.name is None:
+                value.named(name)
+        for path, module in _modules_in(name, value):
+            module.scope_name = path
         super().__setattr__(name, value)
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
@@ -93,38 +99,92 @@ class Module:
         """Return the hooks of this module, which has none until it is asked for them."""
         return vars(self).setdefault("_hooks", Hooks())
 
+    def __repr__(self) -> str:
+        return as_text(self)
+
     def _repr_mimebundle_(self, **asked: Any) -> dict[str, str]:
         """Return what a notebook shows: a table of the modules within and their parameters."""
         return {"text/html": as_html(self), "text/plain": as_text(self)}
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
-        """Give the modules that are attributes of this one, with their names."""
+        """Give the modules that are attributes of this one, or stand in lists, tuples and dictionaries of it."""
         for name, value in vars(self).items():
-            if isinstance(value, Module):
+            yield from _modules_in(name, value)
+
+    def named_modules(self) -> Iterator[tuple[str, Module]]:
+        """Give this module and all within it, each once, with its path of names joined by dots: its own is empty.
+
+        >>> import tinygrad_lstm as tg
+        >>> model = tg.nn.Sequential(tg.nn.Linear(3, 2), tg.nn.Sequential(tg.nn.Dropout(0.5)))
+        >>> for path, module in model.named_modules():
+        ...     print(f"{path!r}: {type(module).__name__}")
+        '': Sequential
+        '0': Linear
+        '1': Sequential
+        '1.0': Dropout
+        """
+        waiting: list[tuple[str, Module]] = [("", self)]
+        seen: set[Module] = set()
+        while waiting:
+            path, module = waiting.pop()
+            if module not in seen:
+                seen.add(module)
+                yield path, module
+                within = [(f"{path}.{name}" if path else name, child) for name, child in module.named_children()]
+                waiting += reversed(within)
+
+    def modules(self) -> Iterator[Module]:
+        """Give this module and all within it, each once."""
+        return (module for _, module in self.named_modules())
+
+    def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
+        """Give every parameter once, this module's own first, with its path of names joined by dots."""
+        seen: set[Tensor] = set()
+        for path, parameter in self._places():
+            if parameter not in seen:
+                seen.add(parameter)
+                yield path, parameter
+
+    def _places(self, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
+        """Give every parameter wherever it stands: one that is shared has several places."""
+        for name, parameter in self.own_parameters():
+            yield prefix + name, parameter
+        for name, child in self.named_children():
+            yield from child._places(f"{prefix}{name}.")
+
+    def own_parameters(self) -> Iterator[tuple[str, Tensor]]:
+        """Give the parameters that are attributes of this module itself, with their names."""
+        registered = vars(self).get("_registered", ())
+        for name, value in vars(self).items():
+            if isinstance(value, Tensor) and (name in registered or isinstance(value.node, Leaf)):
                 yield name, value
 
-    def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
-        """Give every parameter, this module's own first, with its path of names joined by dots."""
-        for name, value in vars(self).items():
-            if isinstance(value, Tensor) and value.requires_grad:
-                yield prefix + name, value
-        for name, child in self.named_children():
-            yield from child.named_parameters(f"{prefix}{name}.")
-
     def parameters(self) -> Iterator[Tensor]:
-        """Give every parameter."""
+        """Give every parameter once, frozen ones too."""
         return (parameter for _, parameter in self.named_parameters())
 
     def zero_grad(self) -> None:
         """Forget all gradients."""
         for parameter in self.parameters():
-            parameter.grad = None
+            if parameter.requires_grad:
+                parameter.grad = None
+
+    def requires_grad_(self, requires_grad: bool = True) -> Module:
+        """Freeze all parameters, so that optimisers leave them alone, or have them trained again; return this module.
+
+        >>> import tinygrad_lstm as tg
+        >>> model = tg.nn.Sequential(tg.nn.Embedding(9, 4).requires_grad_(False), tg.nn.LSTM(4, 5))
+        >>> [name for name, parameter in model.named_parameters() if not parameter.requires_grad]
+        ['0.weight']
+        """
+        for parameter in self.parameters():
+            parameter.requires_grad = requires_grad
+        return self
 
     def train(self, mode: bool = True) -> Module:
         """Set this module and all within it to training, or to evaluation: dropout asks."""
-        self.training = mode
-        for _, child in self.named_children():
-            child.train(mode)
+        for module in self.modules():
+            module.training = mode
         return self
 
     def eval(self) -> Module:
@@ -136,18 +196,30 @@ class Module:
 
         An optimiser is to be made afterwards: what it remembers has the old type.
 
+        Raises
+        ------
+        TypeError
+            If it is no floating type; nothing is changed then.
+
         >>> import tinygrad_lstm as tg
         >>> tg.nn.Linear(3, 2).to("float64").weight.dtype
         dtype('float64')
         """
+        wanted = real_dtype("to", dtype)
+        if wanted.kind != "f":
+            raise TypeError(f"to: got dtype {wanted}, wanted a floating type, as parameters have gradients.")
         for parameter in self.parameters():
-            parameter.data = parameter.data.astype(dtype)
-            parameter.node = Leaf(parameter.shape, parameter.dtype, parameter.name)
+            parameter.data = parameter.data.astype(wanted)
+            if parameter.requires_grad:
+                parameter.node = Leaf(parameter.shape, parameter.dtype, parameter.name)
         return self
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Return the parameters by name, with PyTorch's names and layouts; `load_state_dict` is how to change them."""
-        return {name: parameter.detach() for name, parameter in self.named_parameters()}
+        """Return the parameters by name, with PyTorch's names and layouts; one that is shared has all its names.
+
+        They share their memory with the parameters: an optimiser's step changes them.
+        """
+        return {name: parameter.detach() for name, parameter in self._places()}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over the values of parameters by name: tensors or arrays.
@@ -159,7 +231,7 @@ class Module:
         ValueError
             If a shape differs. In both cases nothing is changed.
         """
-        own = dict(self.named_parameters())
+        own = dict(self._places())
         missing, unknown = own.keys() - state_dict.keys(), state_dict.keys() - own.keys()
         if missing or unknown:
             raise KeyError(f"load_state_dict: missing {sorted(missing)}, unknown {sorted(unknown)}.")
@@ -171,3 +243,12 @@ class Module:
                 )
         for name, parameter in own.items():
             parameter.assign_(values[name])
+
+
+def _modules_in(name: str, value: Any) -> Iterator[tuple[str, Module]]:
+    """Give the modules in an attribute, with their names: itself, or what stands in lists, tuples and dictionaries."""
+    if isinstance(value, Module):
+        yield name, value
+    elif isinstance(value, (list, tuple, dict)):
+        for key, part in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _modules_in(f"{name}.{key}", part)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
-
-from ..tensor import Tensor
 
 if TYPE_CHECKING:
     from .module import Module
@@ -37,25 +34,13 @@ def outline(model: Module) -> list[Line]:
     Line(path='', kind='Sequential', parameters=(), numbers=9)
     Line(path='0', kind='Linear', parameters=('weight 3×2', 'bias 3'), numbers=9)
     """
-    return list(_lines(model, "", set()))
+    return [_line(path, module) for path, module in model.named_modules()]
 
 
-def _lines(module: Module, path: str, seen: set[Module]) -> Iterator[Line]:
-    """Give the lines of a module and of all within it that have not been seen."""
-    if module in seen:
-        return
-    seen.add(module)
-    sizes = {id(parameter): parameter.size for parameter in module.parameters()}
-    yield Line(path, type(module).__name__, tuple(_parameters(module)), sum(sizes.values()))
-    for name, child in module.named_children():
-        yield from _lines(child, f"{path}.{name}" if path else name, seen)
-
-
-def _parameters(module: Module) -> Iterator[str]:
-    """Give a module's own parameters, each with its shape."""
-    for name, value in vars(module).items():
-        if isinstance(value, Tensor) and value.requires_grad:
-            yield f"{name} {'×'.join(map(str, value.shape)) or 'scalar'}"
+def _line(path: str, module: Module) -> Line:
+    """Return the line of a module."""
+    own = [f"{name} {'×'.join(map(str, x.shape)) or 'scalar'}" for name, x in module.own_parameters()]
+    return Line(path, type(module).__name__, tuple(own), sum(x.size for x in module.parameters()))
 
 
 def as_text(model: Module) -> str:

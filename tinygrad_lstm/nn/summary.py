@@ -6,9 +6,10 @@ import contextlib
 import dataclasses
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..structures import flat
 from ..tape import Argument, Node, Watcher, enable_grad, scope_path, thread
 from ..tensor import Tensor
 from .evaluation import evaluating
@@ -21,8 +22,8 @@ STEP = re.compile(r"t=\d+", re.ASCII)
 
 MOVED = {
     "astype", "broadcast_to", "checkpoint", "concat", "empty_like", "expand_dims", "flip", "full_like", "getitem",
-    "meshgrid", "one_hot", "ones_like", "pad", "part", "permute_dims", "repeat", "reshape", "roll", "seen", "split",
-    "squeeze", "stack", "tile", "tril", "triu", "zeros_like",
+    "meshgrid", "one_hot", "ones_like", "pad", "pad_sequence", "part", "permute_dims", "repeat", "reshape", "roll",
+    "seen", "split", "squeeze", "stack", "tile", "tril", "triu", "zeros_like",
 }  # fmt: skip
 """The primitives that put elements elsewhere, hand them on, or make them of nothing."""
 
@@ -173,7 +174,7 @@ def summary(model: Module, *inputs: Any, **options: Any) -> Summary:
     >>> table[0].parameters
     212
     """
-    tallies = {module: _Tally(path) for path, module in _named_modules(model, "", set())}
+    tallies = {module: _Tally(path) for path, module in model.named_modules()}
     with contextlib.ExitStack() as stack:
         stack.enter_context(evaluating(model))
         stack.enter_context(enable_grad())
@@ -183,16 +184,6 @@ def summary(model: Module, *inputs: Any, **options: Any) -> Summary:
             stack.enter_context(module.register_forward_hook(counter.left))
         model(*inputs, **options)
     return Summary([tally.row(module) for module, tally in tallies.items()])
-
-
-def _named_modules(module: Module, path: str, seen: set[Module]) -> Iterator[tuple[str, Module]]:
-    """Give a module and all within it, each once, with the names that lead there."""
-    if module in seen:
-        return
-    seen.add(module)
-    yield path, module
-    for name, child in module.named_children():
-        yield from _named_modules(child, f"{path}.{name}" if path else name, seen)
 
 
 @dataclasses.dataclass
@@ -207,10 +198,10 @@ class _Tally:
     in_steps: int = 0
 
     def row(self, module: Module) -> ModuleSummary:
-        sizes = {id(parameter): parameter.size for parameter in module.parameters()}
+        parameters = sum(parameter.size for parameter in module.parameters())
         per_step = self.in_steps / self.steps if self.steps else None
         return ModuleSummary(
-            self.path, type(module).__name__, self.shapes, sum(sizes.values()), self.multiply_adds, self.calls,
+            self.path, type(module).__name__, self.shapes, parameters, self.multiply_adds, self.calls,
             self.steps, per_step,
         )  # fmt: skip
 
@@ -240,7 +231,7 @@ class _Counter(Watcher):
         call = self.calls.pop()
         call.tally.calls += 1
         call.tally.steps += len(call.steps)
-        call.tally.shapes = tuple(tensor.shape for tensor in _tensors(output))
+        call.tally.shapes = tuple(part.shape for part in flat(output) if isinstance(part, Tensor))
 
     def applied(self, name: str, node: Node | None, operands: Sequence[Argument], value: Any) -> None:
         """Count a primitive for every module around it, and for the time step that a module has made around it."""
@@ -265,16 +256,3 @@ def _multiply_adds(name: str, node: Node | None, operands: list[Any], value: Any
     if name in PRODUCTS:
         return PRODUCTS[name](*operands[:2], value, node)
     return max(getattr(x, "size", 1) for x in (value, *operands))
-
-
-def _tensors(output: Any) -> Iterator[Tensor]:
-    """Give the tensors in what a module has returned."""
-    if isinstance(output, Tensor):
-        yield output
-    elif isinstance(output, (tuple, list)):
-        for part in output:
-            yield from _tensors(part)
-    elif isinstance(output, dict):
-        yield from _tensors(list(output.values()))
-    elif dataclasses.is_dataclass(output):
-        yield from _tensors([getattr(output, field.name) for field in dataclasses.fields(output)])

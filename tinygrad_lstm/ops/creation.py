@@ -12,6 +12,7 @@ from .. import backend
 from ..backend import Array, Scalar, xp
 from ..primitive import sum_to, unary
 from ..tensor import DType, Tensor, float32, real_dtype, wrap
+from .shape import at_least, lengths_of, whole
 
 __all__ = [
     "arange", "empty", "empty_like", "eye", "from_dlpack", "full", "full_like", "get_rng_state", "linspace",
@@ -43,9 +44,17 @@ def _leaf(array: Any, requires_grad: bool) -> Tensor:
     return tensor
 
 
-def _shape(given: tuple[Any, ...]) -> tuple[int, ...]:
+def _shape(op: str, given: Any) -> tuple[int, ...]:
+    """Return a shape to fill, which may be given as the length of its only axis."""
+    shape = lengths_of(op, given)
+    if shape and min(shape) < 0:
+        raise ValueError(f"{op}: got shape {shape}, wanted lengths of at least 0.")
+    return shape
+
+
+def _shape_of_several(op: str, given: tuple[Any, ...]) -> tuple[int, ...]:
     """Return a shape that was given as ints or as one tuple."""
-    return given[0] if len(given) == 1 and isinstance(given[0], tuple) else given
+    return _shape(op, given[0] if len(given) == 1 else given)
 
 
 def _type(op: str, dtype: DType, device: str | None, default: DType = float32) -> DType:
@@ -93,7 +102,7 @@ def zeros(
     >>> tg.zeros((2,))
     Tensor([0., 0.])
     """
-    return _leaf(xp.zeros(shape, dtype=_type("zeros", dtype, device)), requires_grad)
+    return _leaf(xp.zeros(_shape("zeros", shape), dtype=_type("zeros", dtype, device)), requires_grad)
 
 
 def ones(
@@ -105,7 +114,7 @@ def ones(
     >>> tg.ones((2,), requires_grad=True)
     Tensor([1., 1.], requires_grad=True)
     """
-    return _leaf(xp.ones(shape, dtype=_type("ones", dtype, device)), requires_grad)
+    return _leaf(xp.ones(_shape("ones", shape), dtype=_type("ones", dtype, device)), requires_grad)
 
 
 def empty(shape: int | tuple[int, ...], *, dtype: DType = None, device: str | None = None) -> Tensor:
@@ -122,7 +131,7 @@ def empty(shape: int | tuple[int, ...], *, dtype: DType = None, device: str | No
     >>> tg.empty((2, 3)).shape
     (2, 3)
     """
-    return wrap(xp.empty(shape, dtype=_type("empty", dtype, device)), None)
+    return wrap(xp.empty(_shape("empty", shape), dtype=_type("empty", dtype, device)), None)
 
 
 def full(
@@ -159,7 +168,7 @@ def full(
     value = _number("full", fill_value, to)
     if to is None and isinstance(value, float):
         to = float32
-    return _leaf(xp.full(shape, value, dtype=to), requires_grad)
+    return _leaf(xp.full(_shape("full", shape), value, dtype=to), requires_grad)
 
 
 def zeros_like(x: Tensor | Array, /, *, dtype: DType = None, device: str | None = None) -> Tensor:
@@ -307,8 +316,7 @@ def linspace(
     (Tensor([0.  , 0.25, 0.5 , 0.75, 1.  ]), Tensor([0.  , 0.25, 0.5 , 0.75]))
     """
     to = _type("linspace", dtype, device)
-    if num < 0:
-        raise ValueError(f"linspace: got num = {num}, wanted 0 or more.")
+    num = at_least(0, "linspace", "num", num)
     return wrap(xp.linspace(start, stop, num, endpoint=endpoint).astype(to), None)
 
 
@@ -335,7 +343,9 @@ def eye(
     Tensor([[0., 1., 0.],
             [0., 0., 1.]])
     """
-    return wrap(xp.eye(n_rows, n_cols, k=k, dtype=_type("eye", dtype, device)), None)
+    n_rows = at_least(0, "eye", "n_rows", n_rows)
+    n_cols = n_rows if n_cols is None else at_least(0, "eye", "n_cols", n_cols)
+    return wrap(xp.eye(n_rows, n_cols, k=whole("eye", "k =", k), dtype=_type("eye", dtype, device)), None)
 
 
 def meshgrid(*arrays: Tensor | Array, indexing: str = "xy") -> list[Tensor]:
@@ -414,8 +424,7 @@ def one_hot(x: Tensor | Array, num_classes: int, *, dtype: DType = None) -> Tens
     to = _type("one_hot", dtype, None, xp.dtype("int64"))
     if not hasattr(x, "dtype") or x.dtype.kind not in "iu":
         raise TypeError(f"one_hot: got {getattr(x, 'dtype', x)}, wanted a tensor or an array of integers.")
-    if num_classes < 1:
-        raise ValueError(f"one_hot: got num_classes = {num_classes}, wanted 1 or more.")
+    num_classes = at_least(1, "one_hot", "num_classes", num_classes)
     if backend.name == "numpy":
         data = x.data if type(x) is Tensor else x
         wrong = data[(data < 0) | (data >= num_classes)]
@@ -473,7 +482,7 @@ def manual_seed(seed: int) -> None:
     >>> (tg.rand(3) == x).all().item()
     True
     """
-    backend.seed(seed)
+    backend.seed(at_least(0, "manual_seed", "seed", seed))
 
 
 def get_rng_state() -> dict[str, Any]:
@@ -499,7 +508,7 @@ def set_rng_state(state: Mapping[str, Any]) -> None:
 
     Raises
     ------
-    KeyError, TypeError, ValueError
+    ValueError
         If the state is none that `get_rng_state` gave; nothing is changed then.
 
     Examples
@@ -511,7 +520,10 @@ def set_rng_state(state: Mapping[str, Any]) -> None:
     >>> (tg.rand(3) == x).all().item()
     True
     """
-    backend.set_random_state(state)
+    try:
+        backend.set_random_state(state)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"set_rng_state: got a state that get_rng_state did not give: {error!r}.") from None
 
 
 def rand(*shape: Any, dtype: DType = None, requires_grad: bool = False) -> Tensor:
@@ -534,7 +546,7 @@ def rand(*shape: Any, dtype: DType = None, requires_grad: bool = False) -> Tenso
     ((2, 3), True)
     """
     to = _type("rand", dtype, None)
-    return _leaf(backend.to_device(backend.rng.random(_shape(shape))).astype(to), requires_grad)
+    return _leaf(backend.to_device(backend.rng.random(_shape_of_several("rand", shape))).astype(to), requires_grad)
 
 
 def randn(*shape: Any, dtype: DType = None, requires_grad: bool = False) -> Tensor:
@@ -545,7 +557,9 @@ def randn(*shape: Any, dtype: DType = None, requires_grad: bool = False) -> Tens
     True
     """
     to = _type("randn", dtype, None)
-    return _leaf(backend.to_device(backend.rng.standard_normal(_shape(shape))).astype(to), requires_grad)
+    return _leaf(
+        backend.to_device(backend.rng.standard_normal(_shape_of_several("randn", shape))).astype(to), requires_grad
+    )
 
 
 def randint(low: int, high: int, shape: tuple[int, ...]) -> Tensor:
@@ -558,6 +572,11 @@ def randint(low: int, high: int, shape: tuple[int, ...]) -> Tensor:
     shape
         The lengths of the axes.
 
+    Raises
+    ------
+    ValueError
+        If there is no integer between them, or a length is negative.
+
     Examples
     --------
     >>> import tinygrad_lstm as tg
@@ -565,4 +584,6 @@ def randint(low: int, high: int, shape: tuple[int, ...]) -> Tensor:
     >>> dice.shape, set(dice.reshape(-1).tolist()) <= {1, 2, 3, 4, 5, 6}
     ((2, 100), True)
     """
-    return wrap(backend.to_device(backend.rng.integers(low, high, shape)), None)
+    if not low < high:
+        raise ValueError(f"randint: got low = {low} and high = {high}, wanted the first below the second.")
+    return wrap(backend.to_device(backend.rng.integers(low, high, _shape("randint", shape))), None)

@@ -9,7 +9,7 @@ from ..primitive import binary, unary
 from ..tensor import DType, Tensor, real_dtype
 from .dtypes import astype, int64, uint64
 from .rearranging import flip
-from .shape import along, concat, counted, shape_of, whole
+from .shape import along, at_least, concat, counted, shape_of
 
 __all__ = ["cumulative_prod", "cumulative_sum", "diff"]
 
@@ -211,8 +211,7 @@ def diff(
     Tensor([2, 2])
     """
     axis = counted("diff", axis, len(shape_of("diff", x)))
-    if whole("diff", "n", n) < 0:
-        raise ValueError(f"diff: got n = {n}, wanted at least 0.")
+    n = at_least(0, "diff", "n", n)
     parts = [part for part in (prepend, x, append) if part is not None]
     if len({(*shape[:axis], *shape[axis + 1 :]) for shape in (shape_of("diff", part) for part in parts)}) != 1:
         shapes = ", ".join(str(part.shape) for part in parts)

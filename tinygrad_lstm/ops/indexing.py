@@ -18,7 +18,7 @@ from ..backend import Array, ndarray, xp
 from ..primitive import unary, variadic
 from ..sweep import Deferred
 from ..tensor import Tensor, asarray, method
-from .shape import along, counted, joined, shape_of
+from .shape import along, counted, joined, lengths_of, shape_of
 
 __all__ = ["split", "take", "take_along_axis", "unstack"]
 
@@ -309,7 +309,7 @@ def split(x: Tensor | Array, sections: int | Sequence[int], /, *, axis: int = 0)
     """
     shape = shape_of("split", x)
     axis = counted("split", axis, len(shape))
-    lengths = sections if isinstance(sections, int) else tuple(sections)
+    lengths = sections if isinstance(sections, int) else lengths_of("split", sections)
     return [_slab(x, index) for index in _cuts(shape[axis], axis, lengths)]
 
 

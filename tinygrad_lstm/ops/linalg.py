@@ -223,8 +223,8 @@ def linear(x: Tensor | Array, weight: Tensor | Array, bias: Tensor | Array | Non
     """
     try:
         return _linear(x, weight) if bias is None else _affine(x, weight, bias)
-    except ValueError:
-        shapes = f"{x.shape}, {weight.shape}" + ("" if bias is None else f", {bias.shape}")
+    except (AttributeError, ValueError):  # the first is a number's, which has no axes
+        shapes = ", ".join(str(shape_of("linear", part)) for part in (x, weight, bias) if part is not None)
         raise ValueError(f"linear: got x, weight and bias of shapes {shapes}, wanted (..., n), (m, n), (m,).") from None
 
 

@@ -82,10 +82,18 @@ def whole(op: str, what: str, value: Any) -> int:
         raise TypeError(f"{op}: got {what} {value!r}, wanted an int.") from None
 
 
+def at_least(least: int, op: str, what: str, value: Any) -> int:
+    """Return a whole number that is not below another as an int."""
+    n = whole(op, f"{what} =", value)
+    if n < least:
+        raise ValueError(f"{op}: got {what} = {n}, wanted at least {least}.")
+    return n
+
+
 def lengths_of(op: str, shape: Any) -> tuple[int, ...]:
     """Return a shape, which may be given as the length of its only axis, as a tuple of ints."""
     of_many = hasattr(shape, "__iter__") and getattr(shape, "ndim", 1) > 0
-    return tuple(whole(op, "length", n) for n in (shape if of_many else (shape,)))
+    return tuple([n if type(n) is int else whole(op, "length", n) for n in (shape if of_many else (shape,))])
 
 
 def counted(op: str, axis: int, ndim: int) -> int:
@@ -297,7 +305,7 @@ def permute_dims(x: Tensor | Array, /, axes: tuple[int, ...]) -> Tensor:
     (4, 2, 3)
     """
     ndim = len(shape_of("permute_dims", x))
-    order = tuple(axis + ndim if axis < 0 else axis for axis in axes)
+    order = tuple(axis + ndim if axis < 0 else axis for axis in lengths_of("permute_dims", axes))
     if sorted(order) != list(range(ndim)):
         raise ValueError(f"permute_dims: got axes {axes} for shape {x.shape}, wanted each axis once.")
     return _permute_dims(x, order)

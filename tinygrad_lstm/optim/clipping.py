@@ -60,7 +60,7 @@ def clip_grad_norm_(
     if not owners:
         return wrap(xp.zeros((), dtype=xp.float32), None)
     with backend.quiet():
-        norm = xp.sqrt(sum(xp.vdot(g, g) for _, g in owners))
+        norm = xp.sqrt(sum(_sum_of_squares(g) for _, g in owners))
         if error_if_nonfinite and not xp.isfinite(norm):
             raise RuntimeError(
                 f"clip_grad_norm_: got gradients whose norm is {float(norm)}, wanted a finite one; detect_anomaly "
@@ -102,7 +102,14 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
         parameter.grad = wrap(xp.clip(g, -clip_value, clip_value), None)
 
 
+def _sum_of_squares(g: backend.Array) -> backend.Array:
+    """Return it in float32 at least: half of its digits overflow soon."""
+    g = g.astype(xp.float32) if g.dtype.itemsize < 4 else g
+    return xp.vdot(g, g)
+
+
 def _with_gradients(parameters: Tensor | Iterable[Tensor]) -> list[tuple[Tensor, backend.Array]]:
-    """Return the parameters that have a gradient, each with it."""
-    owners = [(p, p.grad) for p in ([parameters] if isinstance(parameters, Tensor) else parameters)]
+    """Return the parameters that have a gradient, each once and with it."""
+    each = dict.fromkeys([parameters] if isinstance(parameters, Tensor) else parameters)
+    owners = [(parameter, parameter.grad) for parameter in each]
     return [(parameter, grad.data) for parameter, grad in owners if grad is not None]

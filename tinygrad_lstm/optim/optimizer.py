@@ -7,7 +7,7 @@ from typing import Any, ClassVar, TypeAlias
 
 from .. import backend
 from ..backend import Array, ndarray, xp
-from ..tape import Leaf
+from ..tape import Leaf, Node
 from ..tensor import Tensor, asarray, wrap
 
 __all__ = ["Optimizer"]
@@ -28,8 +28,9 @@ class Optimizer:
     Parameters
     ----------
     params
-        The tensors to train: leaves that require a gradient, as ``model.parameters()`` gives them. Or groups of them:
-        dictionaries with the tensors under ``params``, and under their names the settings in which a group differs.
+        The tensors to train: leaves that require a gradient, as ``model.parameters()`` gives them, among which frozen
+        ones are left as they are. Or groups of them: dictionaries with the tensors under ``params``, and under their
+        names the settings in which a group differs.
     **settings
         The settings of every group that does not say otherwise.
 
@@ -52,7 +53,7 @@ class Optimizer:
     --------
     >>> import tinygrad_lstm as tg
     >>> model = tg.nn.Sequential(tg.nn.Linear(4, 8), tg.tanh, tg.nn.Linear(8, 2))
-    >>> first, last = (list(layer.parameters()) for layer in (model.steps[0], model.steps[2]))
+    >>> first, last = (list(layer.parameters()) for layer in (model[0], model[2]))
     >>> optimizer = tg.optim.SGD([{"params": first}, {"params": last, "lr": 0.01}], lr=0.1, momentum=0.9)
     >>> [(group["lr"], group["momentum"]) for group in optimizer.param_groups]
     [(0.1, 0.9), (0.01, 0.9)]
@@ -87,8 +88,9 @@ class Optimizer:
         if not params:
             raise ValueError(f"{op}: got a group without parameters, wanted at least one.")
         known = {id(parameter) for parameter in self._parameters()}
+        all_frozen = not any(isinstance(parameter, Tensor) and parameter.requires_grad for parameter in params)
         for parameter in params:
-            if not isinstance(parameter, Tensor) or not isinstance(parameter.node, Leaf):
+            if not isinstance(parameter, Tensor) or isinstance(parameter.node, Node) or all_frozen:
                 what = f"a tensor of shape {parameter.shape}" if isinstance(parameter, Tensor) else repr(parameter)
                 raise TypeError(f"{op}: got {what} among the parameters, wanted leaves that require a gradient.")
             if id(parameter) in known:

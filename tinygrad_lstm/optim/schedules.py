@@ -10,6 +10,7 @@ from __future__ import annotations
 import bisect
 import itertools
 import math
+import numbers
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, SupportsFloat
 
@@ -53,11 +54,7 @@ class _Scheduler:
                 f"{type(self).__name__}.load_state_dict: got {', '.join(state_dict) or 'nothing'}, wanted "
                 f"{', '.join(self.keeps)}."
             )
-        if not isinstance(state_dict["last_epoch"], int):
-            raise ValueError(
-                f"{type(self).__name__}.load_state_dict: got last_epoch = {state_dict['last_epoch']}, wanted a whole "
-                "number."
-            )
+        _count(f"{type(self).__name__}.load_state_dict", "last_epoch", state_dict["last_epoch"], least=0)
         for name, value in state_dict.items():
             setattr(self, name, value)
 
@@ -138,10 +135,15 @@ class LRScheduler(_Scheduler):
         Raises
         ------
         ValueError
-            If the state is none of such a schedule.
+            If the state is none of such a schedule; nothing is changed then.
         """
+        before = self.state_dict()
         super().load_state_dict(state_dict)
-        self.enter(self.last_epoch)
+        try:
+            self.enter(self.last_epoch)
+        except ValueError:
+            super().load_state_dict(before)
+            raise
 
 
 class LambdaLR(LRScheduler):
@@ -202,8 +204,7 @@ class StepLR(LRScheduler):
     """
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
-        _check_counts("StepLR", step_size=step_size)
-        self.step_size, self.gamma = step_size, gamma
+        self.step_size, self.gamma = _count("StepLR", "step_size", step_size), gamma
         super().__init__(optimizer)
 
     def factor(self, t: int) -> float:
@@ -323,8 +324,8 @@ class LinearLR(LRScheduler):
                 f"LinearLR: got start_factor = {start_factor} and end_factor = {end_factor}, wanted numbers from 0 to "
                 "1, the first above 0."
             )
-        _check_counts("LinearLR", total_iters=total_iters)
-        self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
+        self.start_factor, self.end_factor = start_factor, end_factor
+        self.total_iters = _count("LinearLR", "total_iters", total_iters)
         super().__init__(optimizer)
 
     def factor(self, t: int) -> float:
@@ -362,8 +363,7 @@ class CosineAnnealingLR(LRScheduler):
     """
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0) -> None:
-        _check_counts("CosineAnnealingLR", T_max=T_max)
-        self.T_max, self.eta_min = T_max, eta_min
+        self.T_max, self.eta_min = _count("CosineAnnealingLR", "T_max", T_max), eta_min
         super().__init__(optimizer)
 
     def get_lr(self) -> list[float]:
@@ -439,7 +439,7 @@ class OneCycleLR(LRScheduler):
         three_phase: bool = False,
     ) -> None:
         op = "OneCycleLR"
-        _check_counts(op, total_steps=total_steps)
+        total_steps = _count(op, "total_steps", total_steps)
         _check_choice(op, "anneal_strategy", anneal_strategy, ANNEALINGS)
         if not 0 <= pct_start <= 1:
             raise ValueError(f"{op}: got pct_start = {pct_start}, wanted a number from 0 to 1.")
@@ -672,11 +672,11 @@ def _check_optimizer(op: str, optimizer: Any) -> None:
         raise TypeError(f"{op}: got {type(optimizer).__name__}, wanted an optimiser.")
 
 
-def _check_counts(op: str, **settings: int) -> None:
-    """Refuse what is no whole number from 1 on."""
-    for name, value in settings.items():
-        if not isinstance(value, int) or value < 1:
-            raise ValueError(f"{op}: got {name} = {value}, wanted a whole number of at least 1.")
+def _count(op: str, name: str, value: Any, least: int = 1) -> int:
+    """Return a whole number as an int, or refuse what is none or too small."""
+    if not isinstance(value, numbers.Integral) or value < least:
+        raise ValueError(f"{op}: got {name} = {value}, wanted a whole number of at least {least}.")
+    return int(value)
 
 
 def _check_choice(op: str, name: str, value: str, choices: Iterable[str]) -> None:

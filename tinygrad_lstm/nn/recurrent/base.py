@@ -16,6 +16,7 @@ from typing import Any, ClassVar, NamedTuple, TypeAlias, TypedDict
 from ... import backend, ops
 from ...kernels import Kernel
 from ...ops.activations import gate
+from ...ops.shape import at_least
 from ...tensor import Tensor
 from ..init import uniform
 from ..module import Module, Parameter
@@ -194,11 +195,8 @@ class Recurrent(Module):
     without_kernel: str | None = None
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool, **options: Any) -> None:
-        for name, size in (("input_size", input_size), ("hidden_size", hidden_size)):
-            if size < 1:
-                raise ValueError(f"{type(self).__name__}: got {name} = {size}, wanted at least 1.")
-        self.input_size = input_size
-        self.hidden_size = hidden_size
+        self.input_size = at_least(1, type(self).__name__, "input_size", input_size)
+        self.hidden_size = at_least(1, type(self).__name__, "hidden_size", hidden_size)
         self.bias = bias
         self.output_size = hidden_size
         self.state_sizes: tuple[int, ...] = (hidden_size,)

@@ -67,7 +67,7 @@ def is_fusible(op: str, option: str | None, tensors: Sequence[Tensor]) -> bool:
     option
         The option that there is no kernel for, if one was chosen.
     tensors
-        The input and the weights, which must be of one floating type.
+        The input, the state and the weights, which must be of one floating type.
     """
     if backend.name != "numpy" or _local.stepwise or thread.state.watchers:
         return False

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from ...backend import host_array
 from ...ops import arange, concat, dropout, permute_dims, stack, unstack, where, zeros
+from ...ops.shape import at_least
 from ...tape import scope, thread
 from ...tensor import Tensor, asarray
 from .base import Noise, Recurrent, Seen, State, Weights, check, check_parts, share
@@ -77,9 +78,7 @@ class Layers(Recurrent):
         **options: Any,
     ) -> None:
         super().__init__(input_size, hidden_size, bias, **options)
-        if num_layers < 1:
-            raise ValueError(f"{type(self).__name__}: got num_layers = {num_layers}, wanted at least 1.")
-        self.num_layers = num_layers
+        self.num_layers = num_layers = at_least(1, type(self).__name__, "num_layers", num_layers)
         self.batch_first = batch_first
         self.dropout = self.probability("dropout", dropout)
         self.bidirectional = bidirectional
@@ -187,7 +186,7 @@ class Layers(Recurrent):
         check_parts(op, "initial state", initial, self.letters)
         for part, size in zip(initial, self.state_sizes, strict=True):
             check(op, "initial state", part, (count, batch, size) if batched else (count, size))
-        parts = initial if batched else [part[:, None] for part in initial]
+        parts = [asarray(part) if batched else asarray(part)[:, None] for part in initial]
         return [tuple(part[place] for part in parts) for place in range(count)]
 
     def _counts(self, lengths: Lengths, batched: bool, steps: int, batch: int) -> list[int] | None:
@@ -216,7 +215,7 @@ class Layers(Recurrent):
             part.named(letter)
         times = range(x.shape[0] - 1, -1, -1) if reverse else range(x.shape[0])
         weights = [getattr(w, name) for name in self.kernel_weights]
-        present = [x, *[weight for weight in weights if weight is not None]]
+        present = [x, *carried, *[weight for weight in weights if weight is not None]]
         if not is_fusible(type(self).__name__, self.without_kernel, present):
             return self._steps(x, w, carried, noise, times, padding, record)
 
