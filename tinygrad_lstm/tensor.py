@@ -484,7 +484,7 @@ def real_dtype(op: str, dtype: DType) -> DType:
     except TypeError:
         known = None
     if known is None or known.kind not in "fiub":
-        raise TypeError(f"{op}: got dtype {dtype}, wanted real numbers or bool.")
+        raise TypeError(f"{op}: got dtype {known or dtype}, wanted real numbers or bool.")
     return known
 
 
