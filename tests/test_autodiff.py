@@ -269,6 +269,27 @@ def test_a_checkpoint_keeps_its_inputs_alone() -> None:
         y.backward()
 
 
+def test_a_checkpoint_may_use_results_from_outside_that_lead_to_each_other() -> None:
+    a = leaf([1.0, 2.0])
+    b = a * 3
+    y = tg.checkpoint(lambda x: x * a * b, tg.ones((2,), dtype="float64"))
+    (y.sum() + (b * a).sum()).backward()
+    assert a.grad.tolist() == [12, 24]
+    layer, x = lstm_and_input()
+    wanted = tg.grad(layer(x, layer(x)[1])[0].sum(), list(layer.parameters()))
+    state = layer(x)[1]
+    found = tg.grad(tg.checkpoint(lambda x: layer(x, state)[0], x).sum(), list(layer.parameters()))
+    for g, g_wanted in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(host(g), host(g_wanted), rtol=1e-12)
+
+
+def test_what_of_a_checkpoint_does_not_depend_on_anything_is_a_constant() -> None:
+    x = leaf([1.0, 2.0])
+    double, place, zeros = tg.checkpoint(lambda x: (x * 2, x.argmax(), tg.zeros(2)), x)
+    assert [y.requires_grad for y in (double, place, zeros)] == [True, False, False]
+    assert place.item() == 1
+
+
 def test_a_checkpoint_draws_the_same_random_numbers_again() -> None:
     x = leaf(np.ones(100))
     y = tg.checkpoint(lambda x: tg.dropout(x, 0.5), x)
@@ -390,6 +411,41 @@ def test_where_nothing_is_wrong_nothing_is_said() -> None:
         tg.log(x).sum().backward()
     assert len(tape) == 2
     assert x.grad.tolist() == [1, 0.5]
+
+
+# Gradients of results on the way
+
+
+def test_a_gradient_of_a_result_leaves_the_results_own_graph_alone() -> None:
+    x = leaf([1.0, 2.0])
+    y = x * x
+    g = tg.grad((y * y).sum(), y)
+    assert g.tolist() == [2, 8]
+    assert tg.grad(y, x, g).tolist() == [4, 32]
+
+
+def test_a_gradient_needs_nothing_behind_what_it_is_of() -> None:
+    x = leaf([1.0, 2.0])
+    y = x * x
+    first, second = (y * y).sum(), (y * y * y).sum()
+    y.sum().backward()
+    assert tg.grad(first, y).tolist() == [2, 8]
+    x.assign_(x.detach() + 1)
+    assert tg.grad(second, y).tolist() == [3, 48]
+
+
+def test_gradients_of_results_that_lead_to_each_other_go_through_both() -> None:
+    a = leaf([1.0, 2.0])
+    b = a * 3
+    assert [g.tolist() for g in tg.grad((a * b).sum(), [a, b])] == [[6, 12], [1, 2]]
+
+
+def test_a_leaf_that_was_changed_is_told_where_its_gradient_is_asked_for() -> None:
+    x = leaf([1.0])
+    y = (x * x).sum()
+    x.assign_(x.detach() + 1)
+    with pytest.raises(RuntimeError, match="was changed after multiply"):
+        tg.grad(y, x)
 
 
 # A graph that grows

@@ -137,6 +137,7 @@ def sweep(
     arrive: Callable[[Any, Any, bool], None],
     wrt: Iterable[Node | Leaf] | None = None,
     retain_graph: bool = False,
+    beyond: bool = True,
 ) -> Reach:
     """Carry cotangents from the roots to the leaves, the newest node first.
 
@@ -148,10 +149,12 @@ def sweep(
         Called once with each leaf (or each of ``wrt``) that is reached, its whole cotangent, and whether that is the
         receiver's own; if not, others may hold it too.
     wrt
-        The nodes whose cotangents are wanted; None for every leaf and whatever else is in `retained`. Nothing older
-        than they are is visited.
+        The nodes whose cotangents are wanted; None for every leaf and whatever else is in `retained`. Only what leads
+        to them is visited.
     retain_graph
         Keep what the nodes saved, so that they can be swept again.
+    beyond
+        Whether the nodes wanted lead to each other: without, they are taken as independent.
 
     Raises
     ------
@@ -160,7 +163,10 @@ def sweep(
     """
     thread.state.sweeps += 1
     try:
-        return _carry(roots, arrive, None if wrt is None else frozenset(wrt), retain_graph)
+        if wrt is None:
+            return _carry(roots, arrive, None, set(), retain_graph)
+        roots, targets = list(roots), frozenset(wrt)
+        return _carry(roots, arrive, targets, _leading([node for node, _ in roots], targets, beyond), retain_graph)
     finally:
         thread.state.sweeps -= 1
 
@@ -169,12 +175,13 @@ def _carry(
     roots: Iterable[tuple[Node | Leaf, Any]],
     arrive: Callable[[Any, Any, bool], None],
     targets: frozenset[Node | Leaf] | None,
+    leading: set[int],
     retain_graph: bool,
 ) -> Reach:
-    """Carry cotangents as `sweep` says, to the targets or, if there are none, to the leaves."""
-    oldest = 0 if targets is None else min((node.seq for node in targets), default=0)
+    """Carry cotangents as `sweep` says, by the nodes that lead to the targets; without targets, to the leaves."""
     inbox = _Inbox()
     order, nodes, waiting, owned, add = inbox.order, inbox.nodes, inbox.waiting, inbox.owned, inbox.add
+    relevant = None if targets is None else leading.union(node.seq for node in targets)
     watchers, length, last = thread.state.watchers, 0, None
     hooked, keeping = hooks if len(hooks) else None, len(retained) > 0  # asked once: these answer slowly
     asked = targets is not None or hooked is not None or keeping or bool(watchers)
@@ -197,7 +204,7 @@ def _carry(
                 owned.discard(seq)
             if wanted:
                 arrive(node, cotangent, seq in owned)
-            if is_leaf:
+            if is_leaf or (targets is not None and seq not in leading):
                 continue
         if node.saved is None:
             raise RuntimeError(_swept_before(node))
@@ -207,9 +214,11 @@ def _carry(
             if parent is None:
                 continue
             at = parent.seq
+            if relevant is not None and at not in relevant:
+                continue
             if at in waiting:
                 add(at, contribution)
-            elif at >= oldest:
+            else:
                 if at > seq:
                     raise RuntimeError(_changed_since(parent, node))
                 waiting[at], nodes[at] = contribution, parent
@@ -218,6 +227,28 @@ def _carry(
             node.saved = None
         last = node
     return Reach(last, length)
+
+
+def _leading(roots: Sequence[Node | Leaf], targets: frozenset[Node | Leaf], beyond: bool) -> set[int]:
+    """Return the places on the tape of the nodes that lead from the roots to targets."""
+    changing = any(type(node) is Leaf for node in targets)  # which moves them to the end of the tape
+    oldest = 0 if changing else min((node.seq for node in targets), default=0)
+    ends = {node.seq for node in targets}
+    found: dict[int, Node | Leaf] = {}
+    waiting = list(roots)
+    while waiting:
+        node = waiting.pop()
+        seq = node.seq
+        if seq > oldest and seq not in found and (beyond or seq not in ends):
+            found[seq] = node
+            waiting += filter(None, node.parents)
+    leading: set[int] = set()
+    for seq in sorted(found):  # a node's parents before it
+        for parent in found[seq].parents:
+            if parent is not None and (parent.seq in leading or parent.seq in ends):
+                leading.add(seq)
+                break
+    return leading
 
 
 def _settled(cotangent: Deferred) -> Any:

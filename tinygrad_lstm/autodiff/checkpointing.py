@@ -60,7 +60,8 @@ def checkpoint(function: Callable[..., Any], *inputs: Any, **options: Any) -> An
         tell("checkpoint", node, run.tensors, outputs[0].data)
     if len(outputs) == 1:
         return run.packed([wrap(outputs[0].data, node)])
-    return run.packed(parts_of(node, outputs))
+    parts = zip(parts_of(node, outputs), outputs, strict=True)
+    return run.packed([part if y.node is not None else y for part, y in parts])
 
 
 class _Run:

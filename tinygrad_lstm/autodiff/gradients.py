@@ -75,7 +75,9 @@ def cotangents_at(
     nodes: Sequence[Node | Leaf],
     roots: Iterable[tuple[Node | Leaf, Any]],
     retain_graph: bool,
+    *,
     note_growth: bool = False,
+    beyond: bool = True,
 ) -> dict[Node | Leaf, Any]:
     """Return what a sweep brings to nodes, arrays or tensors as the roots' are; what it does not reach is missing."""
     found: dict[Node | Leaf, Any] = {}
@@ -84,7 +86,7 @@ def cotangents_at(
         found[node] = own(cotangent, owned)
 
     with backend.quiet():
-        reach = sweep(roots, arrive, nodes, retain_graph)
+        reach = sweep(roots, arrive, nodes, retain_graph, beyond)
     if note_growth:
         growth.note(reach, stacklevel=3)
     return found

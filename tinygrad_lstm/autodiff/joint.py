@@ -99,7 +99,7 @@ def pulled_through(
 ) -> list[Any]:
     """Return what cotangents of results, known by their places, bring to nodes; zeros where they do not get."""
     roots = [(y.node, cotangents[i]) for i, y in enumerate(results) if i in cotangents and y.node is not None]
-    found = cotangents_at(nodes, roots, retain_graph=recorded)
+    found = cotangents_at(nodes, roots, retain_graph=recorded, beyond=False)
     return [found[node] if node in found else nothing(node, recorded) for node in nodes]
 
 
