@@ -121,6 +121,15 @@ def test_derivatives_of_derivatives() -> None:
                                -np.cos([0.3, 1.2]).sum(), rtol=1e-12)  # fmt: skip
 
 
+def test_a_product_with_the_hessian_can_be_differentiated() -> None:
+    """The Hessian of x³ times v is 6xv, and that by x is 6v."""
+    x, v = leaf([0.3, 1.2]), tg.asarray([2.0, -1.0], dtype="float64")
+    value, product = tg.hvp(lambda x: (x**3).sum(), x, v, create_graph=True)
+    np.testing.assert_allclose(host(tg.grad(value, x, retain_graph=True)), [3 * 0.3**2, 3 * 1.2**2], rtol=1e-12)
+    np.testing.assert_allclose(host(tg.grad(product.sum(), x)), [12, -6], rtol=1e-12)
+    assert not any(result.requires_grad for result in tg.hvp(lambda x: (x**3).sum(), x, v))
+
+
 def test_recorded_results_reach_inputs_and_whatever_else_is_used() -> None:
     x, w = leaf([1.0, 2.0]), leaf(3.0)
     _, slopes = tg.vjp(lambda x: (w * x * x).sum(), x, create_graph=True)
@@ -177,6 +186,7 @@ def test_mistakes_are_told_by_name_and_shapes(message: str) -> None:
 # The check of derivatives
 
 cube_wrong = tg.unary("cube", lambda x: x**3, lambda g, x: 2 * g * x * x)
+cube_rough = tg.unary("rough_cube", lambda x: x**3, lambda g, x: 3.03 * g * x * x)
 cube_flat = tg.unary("flat_cube", lambda x: x**3, lambda g, x: g * tg.asarray(x).detach() ** 2 * 3)
 product_wrong = tg.binary(
     "product", lambda a, b: a * b, lambda g, x2: g * x2, lambda g, x1: g * x1 * [1.0, 2.0][x1.ndim]
@@ -216,6 +226,17 @@ def test_gradcheck_of_what_left_the_tape_blames_no_op() -> None:
 def test_gradcheck_passes_on_what_is_not_differentiated_and_takes_several_results() -> None:
     x, places = tg.asarray([0.5, 2.0, 3.0], dtype="float64"), tg.asarray([2, 0])
     assert tg.gradcheck(lambda x, i, n: (x[i] * n, tg.sin(x)), [x, places, 3])
+
+
+@pytest.mark.parametrize("options", [{"rtol": 0.02}, {"rtol": 0.0, "atol": 1.0}, {"rtol": 0.02, "eps": 1e-3}])
+def test_gradcheck_accepts_what_is_off_by_less_than_it_is_told(options: dict[str, float]) -> None:
+    assert tg.gradcheck(cube_rough, [tg.asarray([2.0], dtype="float64")], order=1, **options)
+
+
+@pytest.mark.parametrize("options", [{}, {"rtol": 0.005}, {"rtol": 0.0, "atol": 0.01}, {"rtol": 0.02, "eps": 2.0}])
+def test_gradcheck_refuses_what_is_off_by_more_than_it_is_told(options: dict[str, float]) -> None:
+    with pytest.raises(AssertionError, match="gradcheck: order 1"):
+        tg.gradcheck(cube_rough, [tg.asarray([2.0], dtype="float64")], order=1, **options)
 
 
 def test_gradcheck_of_nan_fails() -> None:
