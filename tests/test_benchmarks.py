@@ -11,7 +11,6 @@ import runpy
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -208,10 +207,24 @@ def test_a_program_that_fails_is_named(capfd: pytest.CaptureFixture[str]) -> Non
         assert str(caught.value) == f"sum 5: the program 'second' failed: {words}"
 
 
-def test_a_block_takes_at_least_so_many_steps() -> None:
-    calls: list[None] = []
-    assert len(worker.timed(lambda: calls.append(None), 4, 0.0)) == len(calls) == 4
-    assert len(worker.timed(lambda: time.sleep(0.001), 1, 0.01)) > 1
+class Clock:
+    """A clock that stands still but for what is said to take time."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def perf_counter(self) -> float:
+        return self.now
+
+    def take(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def test_a_block_takes_at_least_so_many_steps_and_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr(worker, "time", clock)
+    for seconds, steps in ((0.0, 4), (2.0, 4), (2.5, 5), (4.0, 8)):
+        assert worker.timed(lambda: clock.take(0.5), 4, seconds) == [500.0] * steps
 
 
 def test_a_cold_turn_is_one_step() -> None:
