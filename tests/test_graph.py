@@ -390,6 +390,11 @@ def test_a_title_is_derived_or_given() -> None:
 # Any text stays text
 
 
+def words(root: ElementTree.Element) -> set[str]:
+    """Return the texts in a picture, each space in them one."""
+    return {" ".join("".join(element.itertext()).split()) for element in root.iter(f"{SVG}text")}
+
+
 @pytest.mark.parametrize("name", NASTY, ids=ascii)
 @both_levels
 def test_a_name_can_be_any_text(name: str, level: str, svg: Callable[[str], ElementTree.Element]) -> None:
@@ -400,9 +405,9 @@ def test_a_name_can_be_any_text(name: str, level: str, svg: Callable[[str], Elem
             op(p * p).named(name)
         op(p * tg.ones((2,)).named(name))
     root = svg(to_dot(tape, title=name, level=level))
-    words = {" ".join("".join(element.itertext()).split()) for element in root.iter(f"{SVG}text")} | {""}
-    assert " ".join(clipped(name).split()) in words
-    assert " ".join(clean(name).split()) in words
+    shown = words(root) | {""}
+    assert " ".join(clipped(name).split()) in shown
+    assert " ".join(clean(name).split()) in shown
     assert len([group for group in root.iter(f"{SVG}g") if group.attrib.get("class", "")[:4] == "node"]) >= 5
 
 
@@ -430,7 +435,8 @@ def test_gates_can_have_any_name(svg: Callable[[str], ElementTree.Element]) -> N
         for node, *_ in tape:
             if node.label == "o":
                 node.label = name
-        svg(to_dot(tape))
+        shown = words(svg(to_dot(tape)))
+        assert {" ".join(clipped(f"{name}{step}").split()) for step in "₁₂"} <= shown
 
 
 # Sizes
@@ -446,10 +452,14 @@ def test_long_tapes_are_read_without_recursion() -> None:
     assert to_dot(tape, limit=10_000).count("->") == 5000
 
 
-def test_wide_pictures_are_laid_out_in_time(svg: Callable[[str], ElementTree.Element]) -> None:
-    for tape in (lstm(40), gru(20)):
-        svg(to_dot(tape))
-    svg(to_dot(lstm(20), level="op"))
+@pytest.mark.parametrize(
+    ("make", "steps", "level"), [(lstm, 40, "gate"), (gru, 20, "gate"), (lstm, 20, "op")], ids=["lstm", "gru", "ops"]
+)
+def test_a_wide_picture_has_every_step(
+    make: Callable[[int], tg.Tape], steps: int, level: str, svg: Callable[[str], ElementTree.Element]
+) -> None:
+    shown = words(svg(to_dot(make(steps), level=level, limit=10**6)))
+    assert {f"t={step}" for step in range(1, steps + 1)} == {word for word in shown if word.startswith("t=")}
 
 
 # Files
