@@ -15,7 +15,7 @@ from .looks.highlight import highlight
 from .looks.marks import Title
 from .looks.theme import themed
 from .structure.chains import looped
-from .structure.ir import SWEPT, Drawable, Graph, read
+from .structure.ir import Drawable, Graph, read
 from .structure.levels import Shown, shown
 from .structure.recurrence import step_of, with_steps
 from .structure.unrolling import unrolled, unswept
@@ -86,7 +86,7 @@ def _seen(tape: Graph, view: View) -> Shown:
 
 def _title(graph: Graph) -> str:
     """Return the name of the outermost module, and the number of steps."""
-    names = {mark.scope[0]: None for mark in graph if mark.scope and mark.scope[0] != SWEPT}
+    names = {mark.scope[0]: None for mark in graph if mark.scope and not mark.is_swept}
     steps = {step_of(mark.scope) for mark in graph} - {None}
     counted = f"{len(steps)} step{'s' if len(steps) > 1 else ''}" if steps else ""
     return ", ".join(filter(None, [*names, counted] if len(names) == 1 else [counted]))

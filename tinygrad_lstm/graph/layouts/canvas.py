@@ -14,11 +14,10 @@ from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
 
 from ..looks import marks
-from ..looks.backward import LINE, STILL, THICKEST, THINNEST, Backward
-from ..looks.dot import Html, Tooltip, Writer
+from ..looks.backward import STILL, Backward, returning
+from ..looks.dot import Html, Writer
 from ..looks.marks import Show
 from ..looks.measures import INCH, extent, text_width
-from ..looks.strips import short
 from ..structure.ir import Graph
 from ..view import View
 
@@ -221,13 +220,9 @@ class Canvas:
         self, line: Line, points: Sequence[Point], flow: float, largest: float
     ) -> tuple[Line, dict[str, Any], str]:
         """Return a line on which gradients come back: it is declared as it is for values, and drawn backwards."""
-        share = min(1.0, flow / largest) if largest and not math.isnan(flow) else 0.0
-        width = round(THINNEST + (THICKEST - THINNEST) * math.sqrt(share), 2)
         ends = [*(f"from-n{id}" for id in line.sources), *(f"to-n{id}" for id in line.users)]
-        look = {
-            **LINE, "penwidth": width, "tooltip": Tooltip(f"∂: norm {short(flow)}"), "dir": "back",
-            "class_": " ".join(filter(None, ["bwd", line.part, *ends])),
-        }  # fmt: skip
+        classes = " ".join(filter(None, ["bwd", line.part, *ends]))
+        look = {**returning(flow, largest), "dir": "back", "class_": classes}
         if line.tail in self.points:
             return line, {**look, "arrowtail": "none"}, _curve(points)
         return line, look, f"s,{_place(points[0])} {_curve(_shortened(points[::-1])[::-1])}"

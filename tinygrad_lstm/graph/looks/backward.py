@@ -16,7 +16,7 @@ from .marks import written
 from .strips import short
 from .theme import LINES, SURFACES
 
-__all__ = ["STILL", "Backward", "expect_gradients"]
+__all__ = ["STILL", "Backward", "expect_gradients", "returning"]
 
 THINNEST, THICKEST = 0.5, 5.0
 """Points: the width of a line without, and with the largest contribution."""
@@ -56,11 +56,8 @@ class Backward:
 
     def line(self, source: int, *targets: int) -> dict[str, Any]:
         """Return the look of a line from users of a mark back to it, but not its direction, and its classes."""
-        flow = self.flow(source, *targets)
-        share = min(1.0, flow / self.largest) if self.largest and not math.isnan(flow) else 0.0
-        width = round(THINNEST + (THICKEST - THINNEST) * math.sqrt(share), 2)
         classes = " ".join(["bwd", f"from-n{source}", *(f"to-n{target}" for target in dict.fromkeys(targets))])
-        return {**LINE, "penwidth": width, "tooltip": Tooltip(f"∂: norm {short(flow)}"), "class_": classes}
+        return {**returning(self.flow(source, *targets), self.largest), "class_": classes}
 
     def derivative(self, source: int, target: int) -> str | None:
         """Return by what a number's gradient was multiplied on the way to another's, if these are numbers."""
@@ -85,6 +82,13 @@ class Backward:
 
 LINE = {"style": "dashed", "color": LINES["gradient"][0], "fontcolor": LINES["gradient"][0]}
 """What all lines of gradients have in common."""
+
+
+def returning(flow: float, largest: float) -> dict[str, Any]:
+    """Return the look of a line on which a gradient of some norm comes back, beside the largest of the picture."""
+    share = min(1.0, flow / largest) if largest and not math.isnan(flow) else 0.0
+    width = round(THINNEST + (THICKEST - THINNEST) * math.sqrt(share), 2)
+    return {**LINE, "penwidth": width, "tooltip": Tooltip(f"∂: norm {short(flow)}")}
 
 
 STILL = {"color": SURFACES["hairline"][0], "arrowhead": "none", "penwidth": 1.0}

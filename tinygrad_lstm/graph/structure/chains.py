@@ -12,9 +12,9 @@ from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from .folding import Path, counted, in_order, leaves
-from .ir import SWEPT, Graph, Mark
+from .ir import Graph, Mark
 from .recurrence import step_of
-from .simplify import weights, without_unused
+from .simplify import row_taken, weights, without_unused
 
 __all__ = ["Cell", "Chain", "boxed", "chains", "differing", "is_row", "looped", "repeated", "whole"]
 
@@ -94,7 +94,7 @@ def looped(graph: Graph) -> Graph:
     """
     calls: dict[Hashable, dict[int, list[Mark]]] = {}
     for mark in graph:
-        if not mark.stored and not _is_swept(mark) and step_of(mark.scope) is None:
+        if not mark.stored and not mark.is_swept and step_of(mark.scope) is None:
             for depth in range(len(mark.calls)):
                 place = mark.scope[: depth + 1], mark.calls[:depth]
                 calls.setdefault(place, {}).setdefault(mark.calls[depth], []).append(mark)
@@ -184,7 +184,7 @@ def _by_step(graph: Graph) -> dict[tuple[Path, tuple[int, ...]], dict[int, list[
     """Return what is computed in steps: by the scope around them and by their number, in the order of the tape."""
     steps: dict[tuple[Path, tuple[int, ...]], dict[int, list[Mark]]] = {}
     for mark in graph:
-        number = None if mark.stored or _is_swept(mark) else step_of(mark.scope)
+        number = None if mark.stored or mark.is_swept else step_of(mark.scope)
         is_read = is_row(mark) and all(graph[i].scope != mark.scope for i in mark.sources)
         if number is not None and not is_read:
             depth = next(depth for depth, name in enumerate(mark.scope) if step_of([name]) is not None)
@@ -193,17 +193,9 @@ def _by_step(graph: Graph) -> dict[tuple[Path, tuple[int, ...]], dict[int, list[
     return steps
 
 
-def _is_swept(mark: Mark) -> bool:
-    """Tell whether this was computed by a recorded sweep."""
-    return mark.scope[:1] == (SWEPT,)
-
-
 def is_row(mark: Mark) -> bool:
     """Tell whether this is a row of its argument, as what a step reads of a sequence is."""
-    match mark.op, mark.params:
-        case "getitem", (int(),):
-            return True
-    return False
+    return row_taken(mark) is not None
 
 
 def _chain(graph: Graph, path: Path, steps: Mapping[int, list[Mark]], learned: Collection[int]) -> Chain | None:
@@ -320,7 +312,7 @@ def boxed(graph: Graph, found: Iterable[Chain]) -> Graph:
     for _, cell in cells:
         if cell.times == 1:
             users = ((i, user) for i in cell.members for user in graph.uses[i])
-            shown |= {i for i, user in users if inside.get(user.id) != cell.id and not _is_swept(user)}
+            shown |= {i for i, user in users if inside.get(user.id) != cell.id and not user.is_swept}
     image = {mark.id: mark.id if mark.id in shown else inside.get(mark.id, mark.id) for mark in graph}
     marks = []
     for chain, cell in cells:

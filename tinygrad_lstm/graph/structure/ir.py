@@ -127,6 +127,11 @@ class Mark:
         """Whether this is a Python number."""
         return self.stored and self.op == "number"
 
+    @property
+    def is_swept(self) -> bool:
+        """Whether a recorded sweep has made this."""
+        return self.scope[:1] == (SWEPT,)
+
 
 class Edge(NamedTuple):
     """The use of one mark as an argument of another."""

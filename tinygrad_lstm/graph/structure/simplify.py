@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from .ir import Graph, Mark
 
-__all__ = ["gate_level", "seen_through", "weights", "without_unused"]
+__all__ = ["gate_level", "row_taken", "seen_through", "weights", "without_unused"]
 
 ACTIVATIONS = frozenset({"sigmoid", "tanh", "relu"})
 RESHAPES = frozenset({"reshape", "expand_dims", "squeeze"})
@@ -53,7 +53,7 @@ def seen_through(graph: Graph) -> Graph:
         if not stand_ins.keys().isdisjoint(mark.inputs):
             mark = replace(mark, inputs=tuple(stand_ins.get(i, i) if i is not None else None for i in mark.inputs))
         same = _same_as(mark, kept)
-        if same is None and (row := _row_taken(mark)) is not None:  # one taken twice is one
+        if same is None and (row := row_taken(mark)) is not None:  # one taken twice is one
             same = rows.setdefault((mark.sources[0], row, mark.label), mark.id)
             if same != mark.id:
                 kept[same] = replace(kept[same], twins=(*kept[same].twins, mark.id))
@@ -71,7 +71,7 @@ def _same_as(mark: Mark, marks: Mapping[int, Mark]) -> int | None:
     source = marks[mark.sources[0]]
     if mark.label is None and (mark.op in RESHAPES or (_is_cut(mark) and mark.shape == source.shape)):
         return source.id
-    row = _row_taken(mark)
+    row = row_taken(mark)
     if row is not None:
         match source.op, source.params:
             case "stack", (int() as axis,) if axis == 0 and -len(source.inputs) <= row < len(source.inputs):
@@ -87,7 +87,7 @@ def _is_cut(mark: Mark) -> bool:
     return False
 
 
-def _row_taken(mark: Mark) -> int | None:
+def row_taken(mark: Mark) -> int | None:
     """Return which row of its argument this is, as the input of a step is one of a sequence; None if it is none."""
     match mark.op, mark.sources, mark.params:
         case "getitem", (_,), (int() as row,):
@@ -97,7 +97,7 @@ def _row_taken(mark: Mark) -> int | None:
 
 def _as_stored(mark: Mark, marks: Mapping[int, Mark]) -> Mark:
     """Return a row of a stored mark as a stored mark of its own."""
-    if _row_taken(mark) is not None and (source := marks[mark.sources[0]]).stored:
+    if row_taken(mark) is not None and (source := marks[mark.sources[0]]).stored:
         return replace(mark, op=source.op, stored=True, label=mark.label or source.label, inputs=(), params=())
     return mark
 
@@ -192,10 +192,10 @@ def _is_scaled(mark: Mark, graph: Graph, learned: set[int]) -> bool:
 
 def _seen_through_weight(mark: Mark, user: Mark, graph: Graph, learned: set[int]) -> tuple[int, ...]:
     """Return the data of which each element is multiplied by a weight of its own, as a gate sees a cell; else ()."""
-    weights = [i for i in mark.sources if i in learned and not graph[i].is_number]
+    factors = [i for i in mark.sources if i in learned and not graph[i].is_number]
     data = tuple(i for i in mark.sources if i not in learned)
     alone = graph.uses[mark.id] == (user,) and mark.scope == user.scope
-    return data if alone and mark.op == "multiply" and len(weights) == len(data) == 1 else ()
+    return data if alone and mark.op == "multiply" and len(factors) == len(data) == 1 else ()
 
 
 def _absorbs(user: Mark, id: int, affine: Affine, graph: Graph) -> bool:

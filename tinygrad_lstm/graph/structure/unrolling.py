@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from .alignment import aligned
-from .ir import SWEPT, Graph, Mark
+from .ir import Graph, Mark
 from .recurrence import Beside, Irregular, Recurrence, Unrolled, expect
 
 __all__ = ["unrolled", "unswept"]
@@ -30,7 +30,7 @@ def unswept(graph: Graph) -> Graph:
     """Return the graph without what sweeps have made, unless something else is computed from that."""
     needed: set[int] = set()
     for mark in reversed(graph.marks):
-        made_by_sweep = mark.scope[:1] == (SWEPT,) or (mark.stored and graph.uses[mark.id])
+        made_by_sweep = mark.is_swept or (mark.stored and graph.uses[mark.id])
         if mark.id in needed or not made_by_sweep:
             needed.update((mark.id, *mark.sources))
     return graph if len(needed) == len(graph) else Graph(tuple(mark for mark in graph if mark.id in needed))
