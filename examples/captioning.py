@@ -49,6 +49,9 @@ END = "<end>"
 WORDS = [END, "a", *COLOURS, *SHAPES, "left", "of", "above"]
 NUMBERS = {word: number for number, word in enumerate(WORDS)}
 
+LONGEST = 10
+"""How many words a caption has at most, if it is never ended."""
+
 
 class Thing(NamedTuple):
     """A coloured shape, and where its middle is and how far it reaches from there, in pixels."""
@@ -162,12 +165,12 @@ class Captioner(nn.Module):
         return self.say(h, cells)[0]
 
 
-def describe(model: Captioner, batch: Sequence[Scene], longest: int = 10) -> tuple[list[list[str]], np.ndarray]:
+def describe(model: Captioner, batch: Sequence[Scene]) -> tuple[list[list[str]], np.ndarray]:
     """Return a caption for each scene, each word the likeliest, and the attention (U, B, 16) meanwhile."""
     written, seen = [], []
     with nn.evaluating(model):
         (x, cells), state = model.look(pictures(batch)), None
-        for _ in range(longest):
+        for _ in range(LONGEST):
             h, state = model.lstm(x[None], state)
             scores, a = model.say(h, cells)
             last = scores[0].argmax(axis=-1)

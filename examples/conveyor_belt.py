@@ -76,14 +76,14 @@ def belt(model: Reader, text: Sequence[str]) -> tg.Tensor:
     return seen["c"][0, :, 0].detach()
 
 
-def exchanged(model: Reader, letters: str, gap: int, texts: int = 100) -> float:
+def exchanged(model: Reader, letters: str, gap: int) -> float:
     """Return how often a net tells the other text's language when it gets that text's c or h, or both, half way.
 
-    The two texts differ in the country alone.
+    There are a hundred pairs of texts, the two of each different in the country alone.
     """
     cell = one_step(model.recurrent)
     draw = random.Random(f"held out, {gap}")
-    own = [story(gap, draw) for _ in range(texts)]
+    own = [story(gap, draw) for _ in range(100)]
     other = [moved(text, draw.choice([country for country in COUNTRIES if country != text[NAME]])) for text in own]
     half = NAME + 2 + gap // 2
     with nn.evaluating(model):

@@ -28,6 +28,9 @@ State = tuple[tg.Tensor, tg.Tensor]
 
 BATCH, STEPS = 32, 64
 
+COLUMNS = 72
+"""How many characters a line of the text of surprises has at most."""
+
 
 def split(text: str) -> tuple[str, str]:
     """Return the text but for its last tenth, to train on, and its last tenth, held out."""
@@ -151,14 +154,14 @@ def plot_training(curve: list[tuple[int, float]], baselines: dict[str, float], p
         axes.set_xlim(0, updates[-1])
 
 
-def plot_surprises(text: str, bits: list[float], path: Path, width: int = 72) -> None:
+def plot_surprises(text: str, bits: list[float], path: Path) -> None:
     """Write a text with each character on the tint of what it cost: orange is a surprise, white none."""
     from matplotlib.patches import Rectangle
 
     lines: list[list[tuple[str, float]]] = [[]]
     for character, cost in zip(text, [0.0, *bits], strict=True):
         lines[-1].append(("↵" if character == "\n" else character, cost))
-        if character == "\n" or len(lines[-1]) == width:
+        if character == "\n" or len(lines[-1]) == COLUMNS:
             lines.append([])
     with plots.figure(path, 9, 0.26 * len(lines) + 0.4) as figure:
         axes = figure.subplots()
@@ -170,7 +173,7 @@ def plot_surprises(text: str, bits: list[float], path: Path, width: int = 72) ->
                     axes.text(
                         column + 0.5, row + 0.55, character, family="monospace", fontsize=9, ha="center", va="center"
                     )
-        axes.set(xlim=(0, width), ylim=(len(lines), 0))
+        axes.set(xlim=(0, COLUMNS), ylim=(len(lines), 0))
         axes.set_title("Held-out text, each character tinted by its surprise: white 0 bits, orange 8 bits and more")
         axes.axis("off")
 

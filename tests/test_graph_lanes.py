@@ -259,11 +259,11 @@ def nodes_of(text: str) -> dict[str, Node]:
     return nodes
 
 
-def segments_of(text: str, kind: str = "fwd") -> list[Segment]:
+def segments_of(text: str) -> list[Segment]:
     segments = []
     for tail, head, look in re.findall(r'^ *"([^"]+)" -> "([^"]+)" \[(.*)\];$', text, re.MULTILINE):
         classes = tuple(re.findall(r'class="([^"]*)"', look)[0].split())
-        if kind in classes:
+        if "fwd" in classes:
             way = re.findall(r'pos="([^"]*)"', look)[0]
             places = [tuple(map(float, place.split(","))) for place in way.split() if place[0] not in "se"]
             tips = {mark: tuple(map(float, place.split(","))) for mark, place in re.findall(r"([se]),(\S+)", way)}
@@ -308,10 +308,10 @@ def check_geometry(text: str) -> int:
     return crossings
 
 
-def uses_drawn(text: str, kind: str = "fwd") -> set[tuple[int, int]]:
+def uses_drawn(text: str) -> set[tuple[int, int]]:
     """Return the uses that the lines of a picture stand for."""
     pairs = set()
-    for classes in re.findall(rf'class="({kind} [^"]*)"', text):
+    for classes in re.findall(r'class="(fwd [^"]*)"', text):
         targets = re.findall(r"to-n(\d+)", classes)
         pairs |= {(int(source), int(target)) for source in re.findall(r"from-n(\d+)", classes) for target in targets}
     return pairs

@@ -32,10 +32,8 @@ __all__ = ["lanes"]
 RISERS, LOOPED = 16.0, 38.0
 """Between the boxes of two layers, and if states go back between them."""
 
-PLAIN = View()
 
-
-def lanes(graph: Graph, found: Unrolled, title: str, view: View = PLAIN, loops: Sequence[Loop] = ()) -> Writer:
+def lanes(graph: Graph, found: Unrolled, title: str, view: View, loops: Sequence[Loop]) -> Writer:
     """Return the picture of a recurrence as DOT; if its steps cannot be drawn in lanes, that of any graph.
 
     ``loops`` are the ways back of the states, if one step stands for all.

@@ -35,7 +35,7 @@ STRAIGHT = {"c": {"penwidth": 4.0, "weight": 40}, "h": {"penwidth": 2.2, "weight
 """The lines of states."""
 
 
-def scoped(graph: Graph, title: str, view: View, loops: Sequence[Loop] = ()) -> Writer:
+def scoped(graph: Graph, title: str, view: View, loops: Sequence[Loop]) -> Writer:
     """Return the picture of any graph as DOT; with the ways back of the states that are in it, if it was rolled."""
     picture = _Scoped(graph, view)
     picture.add_nodes()

@@ -80,7 +80,7 @@ def _parts(graph: Graph, mark: Mark) -> Iterable[Mark]:
     return [] if graph.record is None else [graph.record.marks[id] for id in mark.parts]
 
 
-def _own_names(mark: Mark, titles: Iterable[str] = ()) -> Iterator[str]:
+def _own_names(mark: Mark, titles: Iterable[str]) -> Iterator[str]:
     """Give what a mark itself is called: in the picture, by its label, and as a gate."""
     yield from titles
     if mark.label is not None:
@@ -91,7 +91,7 @@ def _own_names(mark: Mark, titles: Iterable[str] = ()) -> Iterator[str]:
         yield mark.folded
 
 
-def _is_called(mark: Mark, name: str, titles: Iterable[str] = ()) -> bool:
+def _is_called(mark: Mark, name: str, titles: Iterable[str]) -> bool:
     """Tell whether a name is that of a mark, or of a scope around it, or ends their path."""
     own, end = {*_own_names(mark, titles)}, tuple(name.split("/"))
     paths = [mark.scope[:depth] for depth in range(1, len(mark.scope) + 1)] + [(*mark.scope, called) for called in own]

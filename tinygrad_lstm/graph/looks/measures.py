@@ -65,9 +65,9 @@ def extent(look: Mapping[str, Any]) -> tuple[float, float]:
 class _Lines:
     """The lines of an HTML-like text, and what is among them."""
 
-    def __init__(self, size: float, bold: bool = False) -> None:
+    def __init__(self, size: float) -> None:
         self.lines: list[tuple[float, float]] = [(0.0, 0.0)]
-        self.font, self.bold = size, bold
+        self.font, self.bold = size, False
 
     @property
     def size(self) -> tuple[float, float]:

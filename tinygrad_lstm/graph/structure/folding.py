@@ -74,7 +74,7 @@ Groups: TypeAlias = dict[int, Group]
 # Which marks belong together
 
 
-def chosen(graph: Graph, level: Level, fold: Sequence[str] = (), unfold: Sequence[str] = ()) -> Groups:
+def chosen(graph: Graph, level: Level, fold: Sequence[str], unfold: Sequence[str]) -> Groups:
     """Return the groups of a level, and those that are asked for by the ends of their paths.
 
     At the level ``"cell"`` each step is one, at ``"module"`` each module within the outermost one.
