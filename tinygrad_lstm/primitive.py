@@ -406,8 +406,8 @@ def _rule(derivative: Derivative, wanted: tuple[int, ...], kept: int, params: in
         return lambda g, saved, node, index: derivative(g)
     if wanted == _params_and_shape(kept, params):
         return lambda g, saved, node, index: derivative(g, *node.params, node.parents[index].shape)
-    if len(wanted) == 1 and wanted[0] < kept:
-        (place,) = wanted
+    place = _only_value(wanted, kept)
+    if place is not None:
         return lambda g, saved, node, index: derivative(g, saved[place])
 
     pick = operator.itemgetter(*wanted) if len(wanted) > 1 else lambda known: (known[wanted[0]],)
@@ -433,8 +433,8 @@ def _pull_one(derivative: Derivative, wanted: tuple[int, ...], params: int) -> P
     """Return the derivative of an op of one array."""
     if wanted == _params_and_shape(2, params):
         return lambda node, g: (derivative(g, *node.params, node.parents[0].shape),)  # type: ignore[union-attr]
-    if len(wanted) == 1 and wanted[0] < 2:
-        (place,) = wanted
+    place = _only_value(wanted, 2)
+    if place is not None:
 
         def pull_with_saved(node: Node, g: Any) -> Sequence[Any]:
             saved: Any = node.saved if type(g) is not Tensor else _lifted(node)
