@@ -221,7 +221,7 @@ def forward(
     kept, hs = blocks_of(T * B, H, BLOCK, dtype), xp.empty((T, B, H), dtype)
     h_n, c_n = xp.empty((B, H), dtype), xp.empty((B, H), dtype)
     words, pieces = team_for(x, W_ih, W_hh)
-    bias = xp.zeros(4 * H, dtype) if b is None else whole(b)
+    bias = xp.zeros(GATES * H, dtype) if b is None else whole(b)
     _forward(
         words, pieces, times.start, times.step, x, h_0, c_0, W_ih, W_hh, bias, steps_had(within), kept,
         hs, h_n, c_n,
@@ -237,7 +237,7 @@ def backward(
     inputs, H, dtype = x.shape[-1], W_hh.shape[1], x.dtype
     d_h, d_c = begin(d_last[0], h_0), begin(d_last[1], c_0)
     d_x = xp.empty_like(x) if needs_x else None
-    d_W_ih, d_W_hh, d_b = xp.empty_like(W_ih), xp.empty_like(W_hh), xp.zeros(4 * H, dtype)
+    d_W_ih, d_W_hh, d_b = xp.empty_like(W_ih), xp.empty_like(W_hh), xp.zeros(GATES * H, dtype)
     words, pieces = team_for(x, W_ih, W_hh)
     _backward(
         words, pieces, times.start, times.step, x, h_0, c_0, W_ih, W_hh, steps_had(within), blocks, hs,

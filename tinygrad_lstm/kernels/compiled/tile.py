@@ -12,13 +12,18 @@ from typing import Any, NamedTuple
 
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 
 from .lanes import BYTES, FUSED, INT, Registers, emitted, lanes_below, load, registers, splat, store
 
 __all__ = ["rows_of", "tile"]
 
 SUMS = 12 if BYTES == 32 else 24
-"""Registers for sums: AVX has 16 in all, AVX-512 and NEON have 32."""
+"""Registers for sums: AVX has 16 in all, AVX-512 and NEON have 32.
+
+x86 without AVX has 16 too, so that a part of its sums is kept in memory. With 12 sums, an LSTM's backward pass is some
+percent faster there, and its forward pass some percent slower.
+"""
 
 AT_ONCE = 8
 """Sums that are needed to keep the units busy."""
@@ -144,7 +149,7 @@ def tile(most: int, vectors: int, across: int, is_stacked: bool = False) -> Any:
         form = registers(kind)
 
         def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-            given = Arguments(*(builder.extract_value(values[2], n) for n in range(9)))
+            given = Arguments(*cgutils.unpack_tuple(builder, values[2]))
             end = builder.append_basic_block()
             cases = builder.switch(values[1], end)
             for count in range(1, most + 1):
@@ -156,6 +161,6 @@ def tile(most: int, vectors: int, across: int, is_stacked: bool = False) -> Any:
             builder.position_at_end(end)
             return context.get_dummy_value()
 
-        return types.void(kind, types.intp, types.UniTuple(types.intp, 9)), emit
+        return types.void(kind, types.intp, types.UniTuple(types.intp, len(Arguments._fields))), emit
 
     return run
