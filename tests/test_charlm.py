@@ -58,11 +58,15 @@ def test_the_same_seed_gives_the_same_model() -> None:
     configuration = Configuration(embedding=4, hidden=5, batch=4, steps=7, updates=20, seed=3)
     (model, losses), (again, losses_again) = trained(text, configuration), trained(text, configuration)
     assert losses == losses_again
-    assert all((w.numpy() == v.numpy()).all() for w, v in zip(weights(model), weights(again), strict=True))
+    assert same(weights(model), weights(again))
 
 
 def weights(model: CharLM) -> list[tg.Tensor]:
     return list(model.state_dict().values())
+
+
+def same(ours: list[tg.Tensor], theirs: list[tg.Tensor]) -> bool:
+    return all((a.numpy() == b.numpy()).all() for a, b in zip(ours, theirs, strict=True))
 
 
 def test_training_does_as_many_updates_as_asked_over_and_over_a_short_text(small: CharLM) -> None:
@@ -100,6 +104,47 @@ def test_the_learning_rate_falls_along_half_a_cosine(small: CharLM) -> None:
     for _ in charlm.train(training, tg.asarray([0, 1, 2, 3, 4] * 3)):
         rates += training.schedule.get_last_lr()
     assert rates == pytest.approx([0.25 + 0.25 * math.cos(math.pi * done / 10) for done in range(1, 11)])
+
+
+@pytest.mark.parametrize("name", ["embedding", "hidden", "batch", "steps", "updates"])
+def test_a_configuration_that_makes_no_sense_is_refused(name: str) -> None:
+    for value in (0, -1, 2.5, "3", None):
+        with pytest.raises(ValueError, match=f"Configuration: got {name} = {value!r}, wanted a whole number"):
+            Configuration(**{name: value})
+
+
+def test_the_weights_that_did_best_on_a_held_out_text_are_kept() -> None:
+    text, other = "the cat sat on the mat, the cat did. " * 4, "that dog sat on a hat, it did not eat. "
+    vocabulary = Vocabulary.of(text + other)
+    numbers, heldout = vocabulary.encode(text), vocabulary.encode(other)
+    tg.manual_seed(0)
+    model = CharLM(len(vocabulary), embedding=8, hidden=32)
+    training = Training(model, Configuration(batch=4, steps=16, updates=75, lr=0.03))
+    bits = [charlm.bits_per_char(model, heldout) for _ in charlm.train(training, numbers, heldout)]
+    looks = {after: bits[after - 1] for after in (*range(10, 75, 10), 75)}
+    assert training.best is not None
+    assert training.best.updates == min(looks, key=looks.__getitem__) < 75
+    assert training.best.bits == min(looks.values()) < bits[-1]
+    model.load_state_dict(training.best.weights)
+    assert charlm.bits_per_char(model, heldout) == training.best.bits
+
+
+def test_a_long_text_is_left_for_the_held_out_one_when_it_was_read(
+    small: CharLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training, looks = Training(small, Configuration(batch=2, steps=4, updates=30)), []
+    monkeypatch.setattr(training, "look", lambda heldout: looks.append(training.updates))
+    numbers = tg.asarray([0, 1, 2, 3, 4] * 20)  # two streams of 49 characters, 13 windows
+    for _ in charlm.train(training, numbers, numbers[:9]):
+        pass
+    assert looks == [13, 26, 30]
+
+
+def test_a_look_at_a_held_out_text_changes_nothing_else() -> None:
+    (training, numbers, _), (again, *_) = begun(), begun()
+    losses = [update.loss.item() for update in charlm.train(training, numbers)]
+    assert training.best is None
+    assert [update.loss.item() for update in charlm.train(again, numbers, numbers[:50])] == losses
 
 
 @pytest.mark.peers
@@ -172,9 +217,9 @@ def begun(configuration: Configuration = LONG) -> tuple[Training, tg.Tensor, Voc
 
 
 def interrupted(updates: int) -> Checkpoint:
-    """Return the checkpoint of a training after some updates."""
+    """Return the checkpoint of a training after some updates, the end of its text held out."""
     training, numbers, vocabulary = begun()
-    for _ in islice(charlm.train(training, numbers), updates):
+    for _ in islice(charlm.train(training, numbers, numbers[-50:]), updates):
         pass
     return Checkpoint(training.model, vocabulary, LONG, training.updates, training.state_dict())
 
@@ -182,17 +227,19 @@ def interrupted(updates: int) -> Checkpoint:
 @pytest.mark.parametrize("updates", [1, 14, 15, 29])  # the 14th window is the last of the text
 def test_training_goes_on_from_a_checkpoint_as_if_never_left(updates: int, tmp_path: Path) -> None:
     training, numbers, _ = begun()
-    losses = [update.loss.item() for update in charlm.train(training, numbers)]
+    losses = [update.loss.item() for update in charlm.train(training, numbers, numbers[-50:])]
     next_draw = tg.rand(1).item()
     charlm.save(tmp_path / "half.safetensors", interrupted(updates))
     tg.manual_seed(12345)
     checkpoint = charlm.load(tmp_path / "half.safetensors")
     assert checkpoint.updates == updates
     resumed = charlm.resumed(checkpoint)
-    assert [update.loss.item() for update in charlm.train(resumed, numbers)] == losses[updates:]
-    assert all(
-        (w.numpy() == v.numpy()).all() for w, v in zip(weights(training.model), weights(resumed.model), strict=True)
-    )
+    assert [update.loss.item() for update in charlm.train(resumed, numbers, numbers[-50:])] == losses[updates:]
+    assert same(weights(training.model), weights(resumed.model))
+    assert training.best is not None
+    assert resumed.best is not None
+    assert training.best[:2] == resumed.best[:2]
+    assert same(list(training.best.weights.values()), list(resumed.best.weights.values()))
     assert tg.rand(1).item() == next_draw
     assert list(charlm.train(resumed, numbers)) == []
 
@@ -223,6 +270,9 @@ def test_a_training_that_is_over_cannot_go_on(checkpoint: Checkpoint) -> None:
         ("schedule", {"last_epoch": 3, "best": 1.0}),
         ("schedule", {"last_epoch": 2.5}),
         ("random", {}),
+        ("best", {"bits": 1.0, "updates": 2, "weights": {"output.bias": tg.ones(3)}}),
+        ("best", {"bits": 1.0, "updates": 2}),
+        ("best", 3),
     ],
 )
 def test_a_training_that_does_not_fit_is_refused(part: str, value: Any) -> None:
@@ -230,6 +280,23 @@ def test_a_training_that_does_not_fit_is_refused(part: str, value: Any) -> None:
     wrong = replace(checkpoint, training={**(checkpoint.training or {}), part: value})
     with pytest.raises(FormatError, match="the training in the checkpoint does not fit its model: "):
         charlm.resumed(wrong)
+
+
+def test_a_learning_rate_that_cannot_be_gone_on_with_is_refused() -> None:
+    checkpoint = interrupted(3)
+    with pytest.raises(FormatError, match=r"the training in the checkpoint does not fit its model: .* lr = -1"):
+        charlm.resumed(replace(checkpoint, configuration=replace(LONG, lr=-1)))
+
+
+def test_a_training_from_before_the_best_weights_were_kept_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "half.safetensors"
+    charlm.save(path, interrupted(3))
+    tensors, metadata = safetensors.load(path)
+    state = json.loads(metadata["training"])
+    del state["best"]
+    safetensors.save(path, tensors, {**metadata, "format": "tinygrad_lstm.charlm 2", "training": json.dumps(state)})
+    resumed = charlm.resumed(charlm.load(path))
+    assert (resumed.updates, resumed.best) == (3, None)
 
 
 # Evaluation
@@ -450,6 +517,8 @@ def test_a_checkpoint_from_before_there_was_training_in_them_is_read(checkpoint:
         ("vocabulary", '"ab"'),
         ("configuration", '{"hidden": 5}'),
         ("configuration", '{"hidden": 0}'),
+        ("configuration", '{"embedding": 3, "hidden": 4, "steps": -1}'),
+        ("configuration", '{"embedding": 3, "hidden": 4, "batch": 2.5}'),
         ("configuration", '{"unknown": 1}'),
         ("configuration", "3"),
         ("updates", None),

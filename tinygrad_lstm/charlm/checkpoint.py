@@ -19,11 +19,11 @@ from .training import Configuration, Training
 
 __all__ = ["Checkpoint", "load", "resumed", "save"]
 
-FORMAT = "tinygrad_lstm.charlm 2"
+FORMAT = "tinygrad_lstm.charlm 3"
 """What the metadata says under ``format``; the number changes with what is kept."""
 
-FORMATS = (FORMAT, "tinygrad_lstm.charlm 1")
-"""What can be read: before 2 there was no training in a checkpoint."""
+FORMATS = (FORMAT, "tinygrad_lstm.charlm 2", "tinygrad_lstm.charlm 1")
+"""What can be read: before 3 a training did not keep its best weights, before 2 it was not in a checkpoint at all."""
 
 TRAINING = "training"
 """Where the training is: the metadata under this name, and the tensors whose names begin with it."""
@@ -42,7 +42,8 @@ class Checkpoint:
     configuration
         How it was trained.
     updates
-        How many updates were done; fewer than ``configuration.updates`` if training was interrupted.
+        After how many updates the model had these weights; fewer than ``configuration.updates`` if training was
+        interrupted, or if later weights did worse on the held-out text.
     training
         The state of the training, `Training.state_dict`, if it is to go on; `resumed` makes a training of it again.
     """
@@ -158,8 +159,8 @@ def resumed(checkpoint: Checkpoint) -> Training:
             f"the checkpoint has no training to go on with, but a model after {checkpoint.updates:,} of "
             f"{checkpoint.configuration.updates:,} updates."
         )
-    training = Training(checkpoint.model, checkpoint.configuration)
     try:
+        training = Training(checkpoint.model, checkpoint.configuration)
         training.load_state_dict(checkpoint.training)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise FormatError(f"the training in the checkpoint does not fit its model: {error}") from None
