@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -96,6 +97,33 @@ def test_metrics_say_what_was_measured_and_with_what(model: Path) -> None:
     assert metrics["seed"] == metrics["configuration"]["seed"] == 0
     assert metrics["configuration"]["hidden"] == checkpoint.configuration.hidden == 12
     assert (metrics["backend"], metrics["device"]) == (backend.name, backend.device_name())
+
+
+def test_the_weights_that_did_best_on_the_held_out_text_are_what_is_left(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "cat.txt"
+    path.write_text("the cat sat on the mat, the cat did. " * 9 + "that dog sat on a hat, it did not eat.")
+    words = ["--hidden", "32", "--embedding", "8", "--batch", "4", "--steps", "16", "--lr", "0.3", "--updates", "75"]
+    assert main(["train", str(path), *words, "--out", str(tmp_path)]) == 0
+    checkpoint = charlm.load(tmp_path / WRITTEN[0])
+    metrics = json.loads((tmp_path / WRITTEN[1]).read_text())
+    assert checkpoint.updates == metrics["kept_after_updates"] < 75
+    training, heldout = charlm.split(path.read_text())
+    numbers = checkpoint.vocabulary.encode(training[-1] + heldout)
+    assert charlm.bits_per_char(checkpoint.model, numbers) == pytest.approx(metrics["heldout_bits_per_char"])
+    shown = capsys.readouterr().out
+    assert f"Kept    the weights after {checkpoint.updates} updates: later ones did worse" in shown
+    assert "Counting pairs of characters does better. The model learns the text by heart: try a longer one.\n" in shown
+
+
+def test_a_training_that_is_too_short_is_told_so(
+    text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", str(text), *TINY, "--out", str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    assert "Kept" not in shown
+    assert "Counting pairs of characters does better. The model still learns: try more --updates.\n" in shown
 
 
 def test_train_keeps_every_character_of_the_text(model: Path) -> None:
@@ -210,7 +238,8 @@ def test_ctrl_c_keeps_the_model_and_says_where(tmp_path: Path) -> None:
         _, errors = process.communicate(timeout=60)
     path = tmp_path / "interrupted.safetensors"
     assert process.returncode == 130
-    assert re.fullmatch(rf"tinygrad-lstm: interrupted after [\d,]+ updates; .* {re.escape(str(path))}\.\n", errors)
+    again = f"tinygrad-lstm demo --resume {path}\n"
+    assert re.fullmatch(rf"tinygrad-lstm: interrupted after [\d,]+ updates; to go on: {re.escape(again)}", errors)
     assert 0 < charlm.load(path).updates < 1_000_000
     assert (tmp_path / "checkpoint.safetensors").read_bytes() == b"of an earlier run"
 
@@ -238,7 +267,7 @@ def test_a_training_that_was_resumed_ends_as_if_never_left(
     assert f"interrupted after {updates} updates" in capsys.readouterr().err
     interrupted = twice / "interrupted.safetensors"
     assert main(["generate", str(interrupted), "--length", "5"]) == 0
-    assert main(["train", str(text), "--resume", str(interrupted), "--out", str(twice)]) == 0
+    assert main(["train", str(text), "--resume", str(interrupted)]) == 0
     assert f"Trained {14 - updates} updates" in capsys.readouterr().out
     one, two = (charlm.load(folder / WRITTEN[0]) for folder in (once, twice))
     assert (one.configuration, one.updates, one.training) == (two.configuration, two.updates, two.training)
@@ -247,6 +276,25 @@ def test_a_training_that_was_resumed_ends_as_if_never_left(
     metrics = [json.loads((folder / "metrics.json").read_text()) for folder in (once, twice)]
     assert [each["resumed_after_updates"] for each in metrics] == [0, updates]
     assert metrics[0]["heldout_bits_per_char"] == metrics[1]["heldout_bits_per_char"]
+
+
+def test_a_training_that_is_resumed_stays_in_its_folder(
+    text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", text.name, *TINY]) == 0
+    before = (tmp_path / "fox-lstm" / WRITTEN[0]).read_bytes()
+    for words in (["train", str(text)], ["demo"]):
+        out = tmp_path / f"{words[0]} again"
+        interrupt_after(2, monkeypatch)
+        assert main([*words, *TINY, "--seed", "1", "--out", str(out)]) == 130
+        command, *again = shlex.split(capsys.readouterr().err.rpartition("to go on: ")[2])
+        assert (command, again) == ("tinygrad-lstm", [*words, "--resume", str(out / "interrupted.safetensors")])
+        monkeypatch.chdir(tmp_path)  # the interruption has undone it
+        assert main(again) == 0
+        assert (out / WRITTEN[0]).exists()
+    assert (tmp_path / "fox-lstm" / WRITTEN[0]).read_bytes() == before
+    assert not (tmp_path / "demo").exists()
 
 
 def test_what_cannot_be_resumed(

@@ -51,14 +51,24 @@ def _command(
 def _demo(command: argparse.ArgumentParser) -> None:
     """Add the options of ``demo``."""
     _training_options(command)
-    _option(command, "--out", Path, "DIR", "the folder to write into", default=Path("demo"))
+    _out(command, "demo")
 
 
 def _train(command: argparse.ArgumentParser) -> None:
     """Add the options of ``train``."""
     command.add_argument("file", type=Path, metavar="FILE", help="a text in UTF-8")
     _training_options(command)
-    command.add_argument("--out", type=Path, metavar="DIR", help="the folder to write into (default: FILE-lstm)")
+    _out(command, "FILE-lstm")
+
+
+def _out(command: argparse.ArgumentParser, folder: str) -> None:
+    """Add the option for where to write."""
+    command.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help=f"the folder to write into (default: {folder}, or with --resume that of the checkpoint)",
+    )
 
 
 def _training_options(command: argparse.ArgumentParser) -> None:

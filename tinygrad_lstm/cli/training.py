@@ -9,10 +9,10 @@ import time
 from collections.abc import Iterable
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from .. import backend, charlm
-from ..charlm import CharLM, Checkpoint, Configuration, Training
+from ..charlm import Best, CharLM, Checkpoint, Configuration, Training
 from ..data import TextError, Vocabulary, python_topics, read_text
 from ..graph import RenderError, draw
 from ..interchange import write_whole
@@ -33,17 +33,18 @@ DRAWN_STEPS = 3
 
 def demo(arguments: argparse.Namespace) -> None:
     """Train a character model on the text of Python's help(), let it write, and draw it."""
-    _run("Python's help() topics", python_topics(), arguments, arguments.out)
+    _run("Python's help() topics", python_topics(), arguments, ["demo"], Path("demo"))
 
 
 def train(arguments: argparse.Namespace) -> None:
     """Train a character model on a text of your own, let it write, and draw it."""
-    out = arguments.out or Path(f"{arguments.file.stem}-lstm")
-    _run(str(arguments.file), read_text(arguments.file), arguments, out)
+    file = str(arguments.file)
+    _run(file, read_text(file), arguments, ["train", file], Path(f"{arguments.file.stem}-lstm"))
 
 
-def _run(title: str, text: str, arguments: argparse.Namespace, out: Path) -> None:
-    """Train on a text, and write and say what came of it."""
+def _run(title: str, text: str, arguments: argparse.Namespace, command: list[str], folder: Path) -> None:
+    """Train on a text, and write and say what came of it; what is gone on with stays in its own folder."""
+    out = arguments.out or (arguments.resume.parent if arguments.resume else folder)
     seen, heldout = charlm.split(text)
     vocabulary = Vocabulary.of(text)
     numbers = vocabulary.encode(text)
@@ -52,17 +53,20 @@ def _run(title: str, text: str, arguments: argparse.Namespace, out: Path) -> Non
     out.mkdir(parents=True, exist_ok=True)
     _introduce(title, text, model, vocabulary, configuration)
 
-    pace = _train(training, vocabulary, numbers[: len(seen)], out)
+    pace = _train(training, numbers[: len(seen)], numbers[len(seen) - 1 :])
+    if training.updates < configuration.updates:
+        _interrupt(training, vocabulary, out / "interrupted.safetensors", command)
+    best = _best(training)
     checkpoint = out / "checkpoint.safetensors"
-    charlm.save(checkpoint, Checkpoint(model, vocabulary, configuration, training.updates))
+    charlm.save(checkpoint, Checkpoint(model, vocabulary, configuration, best.updates))
     bits = {
-        "heldout_bits_per_char": charlm.bits_per_char(model, numbers[len(seen) - 1 :]),
+        "heldout_bits_per_char": best.bits,
         "uniform_bits_per_char": charlm.uniform_bits(len(vocabulary)),
         "bigram_bits_per_char": charlm.bigram_bits(seen, heldout, len(vocabulary)),
     }
     metrics = out / "metrics.json"
-    _write_metrics(metrics, {**bits, **pace}, configuration)
-    _compare(bits, vocabulary)
+    _write_metrics(metrics, {**bits, **pace, "kept_after_updates": best.updates}, configuration)
+    _compare(bits, vocabulary, knows_by_heart=best.updates < configuration.updates)
     prompt = (text.split(maxsplit=1) or [text])[0][:20]
     _sample(model, vocabulary, prompt, configuration.seed)
     pictures = _draw(model, numbers[:DRAWN_STEPS], f"The model over {text[:DRAWN_STEPS]!r}", out)
@@ -98,23 +102,36 @@ def _introduce(title: str, text: str, model: CharLM, vocabulary: Vocabulary, con
     )
 
 
-def _train(training: Training, vocabulary: Vocabulary, numbers: Tensor, out: Path) -> dict[str, float]:
-    """Train with a bar, and return how long it took; Ctrl-C keeps the training as it is then, and ends the command."""
+def _train(training: Training, seen: Tensor, heldout: Tensor) -> dict[str, float]:
+    """Train with a bar, to the end or until Ctrl-C, and return how long it took."""
     started, before, characters = time.perf_counter(), training.updates, 0
-    configuration = training.configuration
     with interruptible() as interrupted:
-        for update in progress(charlm.train(training, numbers), configuration.updates - before):
+        for update in progress(charlm.train(training, seen, heldout), training.configuration.updates - before):
             characters += update.characters
             if interrupted():
                 break
-    done = training.updates
-    if done < configuration.updates:
-        path = out / "interrupted.safetensors"
-        charlm.save(path, Checkpoint(training.model, vocabulary, configuration, done, training.state_dict()))
-        raise KeyboardInterrupt(f"interrupted after {done:,} updates; --resume goes on with what is in {path}.")
     seconds = time.perf_counter() - started
-    print(f"Trained {done - before:,} updates in {seconds:.1f} s, {characters / seconds:,.0f} characters a second")
+    done = training.updates - before
+    print(f"Trained {done:,} updates in {seconds:.1f} s, {characters / seconds:,.0f} characters a second")
     return {"train_seconds": seconds, "chars_per_second": characters / seconds, "resumed_after_updates": before}
+
+
+def _interrupt(training: Training, vocabulary: Vocabulary, path: Path, command: list[str]) -> NoReturn:
+    """Keep a training as it is, and end the command, saying how to go on."""
+    done = training.updates
+    charlm.save(path, Checkpoint(training.model, vocabulary, training.configuration, done, training.state_dict()))
+    again = shlex.join(["tinygrad-lstm", *command, "--resume", str(path)])
+    raise KeyboardInterrupt(f"interrupted after {done:,} updates; to go on: {again}")
+
+
+def _best(training: Training) -> Best:
+    """Give the model the weights that did best on the held-out text, and say so if they are not its last ones."""
+    best = training.best
+    assert best is not None  # training ends with a look at that text
+    training.model.load_state_dict(best.weights)
+    if best.updates < training.updates:
+        print(f"Kept    the weights after {best.updates:,} updates: later ones did worse on the held-out text")
+    return best
 
 
 def _write_metrics(path: Path, measured: dict[str, float], configuration: Configuration) -> None:
@@ -124,12 +141,15 @@ def _write_metrics(path: Path, measured: dict[str, float], configuration: Config
     write_whole(path, json.dumps({**measured, **settings, **place}, indent=2).encode() + b"\n")
 
 
-def _compare(bits: dict[str, float], vocabulary: Vocabulary) -> None:
-    """Print the bits per character of the model beside those of the baselines."""
+def _compare(bits: dict[str, float], vocabulary: Vocabulary, knows_by_heart: bool) -> None:
+    """Print the bits per character of the model beside those of the baselines, and what to try if these are better."""
     print("\nBits per character of the held-out text (fewer are better)")
     print(f"  {bits['uniform_bits_per_char']:.3f}  every one of {len(vocabulary)} characters as likely")
     print(f"  {bits['bigram_bits_per_char']:.3f}  from the character before, as counted in training")
     print(f"  {bits['heldout_bits_per_char']:.3f}  this model")
+    if bits["heldout_bits_per_char"] > bits["bigram_bits_per_char"]:
+        reason = "learns the text by heart: try a longer one" if knows_by_heart else "still learns: try more --updates"
+        print(f"Counting pairs of characters does better. The model {reason}.")
 
 
 def _sample(model: CharLM, vocabulary: Vocabulary, prompt: str, seed: int) -> None:
