@@ -409,6 +409,29 @@ def test_a_backend_that_cannot_be_had_is_one_sentence(form: str, script: list[st
     )
 
 
+@pytest.mark.skipif(backend.name != "numpy", reason="there are no kernels to choose from")
+@pytest.mark.parametrize("words", [["info"], ["train", "fox.txt", *TINY]])
+def test_kernels_that_there_are_not_are_one_sentence(
+    words: list[str], text: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(text.parent)
+    finished = command([*MODULE, *words], TINYGRAD_LSTM_KERNELS="abacus")
+    assert finished.returncode == 2
+    assert finished.stderr == (
+        "tinygrad-lstm: TINYGRAD_LSTM_KERNELS=abacus is no choice of kernels: set it to one of auto, numpy.\n"
+    )
+
+
+@pytest.mark.parametrize("form", ["script", "module"])
+def test_ctrl_c_while_everything_is_imported_is_one_sentence(form: str, script: list[str], tmp_path: Path) -> None:
+    (tmp_path / "numpy.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    words = script if form == "script" else MODULE
+    paths = os.pathsep.join([str(tmp_path), surroundings()["PYTHONPATH"]])
+    finished = command([*words, "info"], PYTHONPATH=paths)
+    assert finished.returncode == -signal.SIGINT  # a shell reports 130
+    assert (finished.stdout, finished.stderr) == ("", "tinygrad-lstm: interrupted.\n")
+
+
 def test_other_programs_get_the_error_of_the_backend() -> None:
     finished = command([sys.executable, "-c", "import tinygrad_lstm"], TINYGRAD_LSTM_BACKEND="abacus")
     assert finished.returncode == 1

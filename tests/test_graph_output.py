@@ -739,7 +739,9 @@ def test_a_checkpoint_is_drawn_over_a_text(checkpoint: str, folder: Path) -> Non
 
 
 SENTENCES = {
-    ("missing.safetensors",): "missing.safetensors: No such file or directory.",
+    ("missing.safetensors",): "missing.safetensors: there is no such file, and no such layer: choose from lstm, gru, "
+    "rnn.",
+    ("lstn",): "lstn: there is no such file, and no such layer: choose from lstm, gru, rnn.",
     ("somebodys.py:nowhere",): "somebodys.py:nowhere: somebodys.py has no function 'nowhere'.",
     ("somebodys.py:nothing",): "somebodys.py:nothing: somebodys.py has no function 'nothing'.",
     ("nosuch.py:f",): "nosuch.py: No such file.",

@@ -18,6 +18,7 @@ import pytest
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import backend, nn, optim, verification
+from tinygrad_lstm.cli import main
 from tinygrad_lstm.verification import BOUNDS, CASES, PARTS, compare, outcome, ulps
 from tinygrad_lstm.verification.cases import Case, case, real
 
@@ -224,6 +225,17 @@ def test_without_a_device_there_is_a_sentence(tmp_path: Path) -> None:
     assert run.returncode == 2
     assert run.stderr.startswith("tinygrad-lstm: TINYGRAD_LSTM_BACKEND=cupy asks for a GPU")
     assert run.stderr.count("\n") == 1
+
+
+def test_without_cupy_it_is_said_what_is_needed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    assert main(["verify", "--only", "abs"]) == 2
+    sentence = capsys.readouterr().err
+    assert sentence.startswith("tinygrad-lstm: verify compares NumPy with CuPy on a GPU, and CuPy is not installed: ")
+    assert sentence.count("\n") == 1
+    assert "TINYGRAD_LSTM_BACKEND" not in sentence
 
 
 @pytest.mark.once

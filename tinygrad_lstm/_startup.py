@@ -1,6 +1,7 @@
 """The first import of the package: what has to be set before NumPy is there, and the choice of the backend.
 
 Where no backend can be had, our own command says so in one sentence; everybody else's program gets the `BackendError`.
+So it is with Ctrl-C while all else is imported, before the command can see to it.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import PurePath
+from types import TracebackType
 
 
 def is_our_command(argv: list[str], orig_argv: list[str]) -> bool:
@@ -25,6 +27,17 @@ def is_our_command(argv: list[str], orig_argv: list[str]) -> bool:
         program = orig_argv[-len(argv)].removeprefix("-m")
     return PurePath(program).stem in ("tinygrad-lstm", "tinygrad_lstm")
 
+
+def in_one_sentence(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Say that Ctrl-C was pressed, and show any other error as ever; Python ends the process as it would anyway."""
+    if issubclass(kind, KeyboardInterrupt):
+        print("tinygrad-lstm: interrupted.", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
+if is_our_command(sys.argv, sys.orig_argv):
+    sys.excepthook = in_one_sentence
 
 # Threads of OpenBLAS, NumPy's library for products, wait for the next one in a loop, by their own rule for some 25 ms,
 # and keep the cores from whatever computes in between, as the compiled kernels do. 2^20 ticks are half of one.

@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from ..data import TextError
 from ..graph import RenderError
 from ..interchange import FormatError
+from ..kernels.choice import KernelsError
 from .arguments import parser
 from .benching import BenchError
 from .drawing import DrawError
+from .verifying import VerifyError
 
 __all__ = ["main"]
 
@@ -49,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except MemoryError as error:
         return _ended(str(error) or "out of memory.", USAGE_ERROR)
-    except (TextError, FormatError, DrawError, RenderError, BenchError) as error:
+    except (TextError, FormatError, DrawError, RenderError, BenchError, KernelsError, VerifyError) as error:
         return _ended(str(error), USAGE_ERROR)
     except OSError as error:
         return _ended(f"{error.filename or 'the system'}: {error.strerror or error}.", USAGE_ERROR)

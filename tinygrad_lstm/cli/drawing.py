@@ -99,6 +99,8 @@ def _layer(arguments: argparse.Namespace, backward: bool) -> Thing:
 
 def _checkpoint(arguments: argparse.Namespace, backward: bool) -> Thing:
     """Return the tape of a trained model over a short text, its own if none is given."""
+    if not Path(arguments.what).exists():
+        raise DrawError(f"{arguments.what}: there is no such file, and no such layer: choose from {', '.join(LAYERS)}.")
     checkpoint = charlm.load(arguments.what)
     model, vocabulary, text = checkpoint.model, checkpoint.vocabulary, arguments.text
     if text is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import subprocess
@@ -16,10 +17,14 @@ from ..backend import VARIABLE
 from ..interchange import load_state, write_whole
 from ..verification import BOUNDS, CASES, PARTS, Comparison, compare
 
-__all__ = ["verify"]
+__all__ = ["VerifyError", "verify"]
 
 BEYOND = 1
 """The status where the two backends are further apart than rounding explains."""
+
+
+class VerifyError(RuntimeError):
+    """There is nothing to compare with; the message says what to install."""
 
 
 def verify(arguments: argparse.Namespace) -> int:
@@ -30,6 +35,11 @@ def verify(arguments: argparse.Namespace) -> int:
     """
     if not any(arguments.only in case.name for case in CASES):
         arguments.refuse(f"--only {arguments.only} is in the name of no case")
+    if not importlib.util.find_spec("cupy"):
+        raise VerifyError(
+            "verify compares NumPy with CuPy on a GPU, and CuPy is not installed: pip install cupy-cuda12x or "
+            "cupy-cuda13x, by your CUDA driver (nvidia-smi names it)."
+        )
     with tempfile.TemporaryDirectory() as folder:
         theirs, ours = (_outcomes(backend, Path(folder), arguments) for backend in ("cupy", "numpy"))
     comparisons = [

@@ -14,12 +14,16 @@ from .lstm import LSTM
 from .rnn import RNN
 from .shared import Kernel
 
-__all__ = ["VARIABLE", "adam", "fastest", "in_use", "matmul"]
+__all__ = ["VARIABLE", "KernelsError", "adam", "fastest", "in_use", "matmul"]
 
 VARIABLE = "TINYGRAD_LSTM_KERNELS"
 CHOICES = ("auto", "numpy")
 PROJECTION = 3
 """The place of the LSTM's weight that the compiled kernel does not have."""
+
+
+class KernelsError(ValueError):
+    """There are no such kernels as were asked for; the message says which there are."""
 
 
 def fastest(kernel: Kernel, x: Array, state: Sequence[Array], weights: Sequence[Any]) -> Kernel:
@@ -80,7 +84,7 @@ def in_use() -> str:
 def _asked() -> str:
     asked = os.environ.get(VARIABLE) or "auto"
     if asked not in CHOICES:
-        raise ValueError(f"{VARIABLE}={asked} is no choice of kernels: set it to one of {', '.join(CHOICES)}.")
+        raise KernelsError(f"{VARIABLE}={asked} is no choice of kernels: set it to one of {', '.join(CHOICES)}.")
     return asked
 
 
