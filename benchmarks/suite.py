@@ -47,6 +47,8 @@ class Selection:
             raise SelectionError(f"there is no benchmark {unknown[0]!r}: choose from {', '.join(BENCHMARKS)}.")
         if self.sizes and len(self.names) != 1:
             raise SelectionError("sizes are those of one benchmark: name it.")
+        if unknown := [name for name in self.peers or () if name not in PEERS]:
+            raise SelectionError(f"there is no peer {unknown[0]!r}: choose from {', '.join(PEERS)}, or none.")
         return [benchmark for name, benchmark in BENCHMARKS.items() if not self.names or name in self.names]
 
     def sizes_of(self, benchmark: Benchmark) -> Sequence[Size]:
@@ -68,6 +70,12 @@ class Selection:
 
 OWN = ("numba", "clang")
 """What programs need that is nobody to compare with: ours Numba, tinygrad a compiler."""
+
+PEERS = sorted(
+    {need for benchmark in BENCHMARKS.values() for program in benchmark.programs.values() for need in program.needs}
+    - {*OWN}
+)
+"""Whom there is to compare with."""
 
 
 def _size(text: str, benchmark: Benchmark) -> Size:

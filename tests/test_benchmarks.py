@@ -7,6 +7,7 @@ import itertools
 import json
 import math
 import os
+import re
 import runpy
 import shutil
 import subprocess
@@ -239,6 +240,7 @@ def test_what_is_not_there_cannot_be_selected() -> None:
     for selection, words in (
         (Selection(["lstm", "abacus"]), "there is no benchmark 'abacus': choose from lstm, "),
         (Selection(["lstm", "gru"], ["1,2,3,4"]), "sizes are those of one benchmark"),
+        (Selection(["lstm"], peers=["torch", "abacus"]), "there is no peer 'abacus': choose from .*torch, .* or none"),
     ):
         with pytest.raises(SelectionError, match=words):
             selection.benchmarks()
@@ -378,6 +380,31 @@ def test_an_installer_takes_the_suite_along(monkeypatch: pytest.MonkeyPatch) -> 
     folders = {path.parent for path in Path("tinygrad_lstm").rglob("__init__.py")}
     assert set(told["packages"]) == {".".join(folder.parts) for folder in folders} | {benching.INSTALLED}
     assert told["package_dir"] == {benching.INSTALLED: "benchmarks"}
+
+
+@pytest.mark.parametrize("option", ["--json", "--plot"])
+def test_results_that_cannot_be_written_are_refused_beforehand(
+    option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path, words in (
+        (tmp_path / "nowhere" / "a.svg", "wanted a file in a folder that can be written to"),
+        (tmp_path, "a folder, wanted a file"),
+    ):
+        with pytest.raises(SystemExit, match="2"):
+            main(["bench", "lstm", "--quick", option, str(path)])
+        told = capsys.readouterr()
+        assert f"error: argument {option}: got '{path}', {words}" in told.err
+        assert told.out == ""
+
+
+def test_a_plot_of_a_form_that_there_is_not_is_refused_beforehand(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("matplotlib")
+    assert main(["bench", "lstm", "--quick", "--plot", str(tmp_path / "a.xyz")]) == 2
+    told = capsys.readouterr()
+    assert re.fullmatch(r"tinygrad-lstm: --plot: got the file \S*a\.xyz, wanted one of .*\.svg.*\.\n", told.err)
+    assert told.out == ""
 
 
 def test_what_the_command_cannot_run_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:

@@ -373,6 +373,7 @@ def test_checkpoints_and_prompts_that_cannot_be_used(model: Path, capsys: pytest
         ["generate", "model", "--top-p", "1.1"],
         ["generate", "model", "--top-p", "half"],
         ["generate", "model", "--beams", "0"],
+        ["verify", "--json", "nowhere/found.json"],
     ],
 )
 def test_what_is_typed_wrong_is_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
@@ -147,7 +148,7 @@ def _verify(command: argparse.ArgumentParser) -> None:
         "--dtype", choices=("float32", "float64"), default="float32", help="the element type (default: float32)"
     )
     command.add_argument("--only", default="", metavar="PATTERN", help="run the cases with this in their names")
-    command.add_argument("--json", type=Path, metavar="FILE", help="also write what was found into a file")
+    command.add_argument("--json", type=_result, metavar="FILE", help="also write what was found into a file")
     command.set_defaults(refuse=command.error)
 
 
@@ -162,8 +163,8 @@ def _bench(command: argparse.ArgumentParser) -> None:
     add("--peers", type=_names, metavar="LIST", help="whom to compare with, such as torch,jax or none (default: all)")
     add("--cold", action="store_true", help="time single steps after a pause, not steps that follow each other")
     add("--quick", action="store_true", help="take a tiny size and two steps, to see that everything runs")
-    add("--json", type=Path, metavar="FILE", help="write all figures to a file")
-    add("--plot", type=Path, metavar="FILE", help="draw them; needs Matplotlib")
+    add("--json", type=_result, metavar="FILE", help="write all figures to a file")
+    add("--plot", type=_result, metavar="FILE", help="draw them; needs Matplotlib")
 
 
 def _option(
@@ -171,6 +172,16 @@ def _option(
 ) -> None:
     """Add an option whose help shows its default."""
     command.add_argument(name, type=kind, metavar=metavar, default=default, help=f"{help} (default: {default})")
+
+
+def _result(text: str) -> Path:
+    """Return the path of a file that can be written; it will be, when hours may have gone by."""
+    path = Path(text)
+    if path.is_dir():
+        raise argparse.ArgumentTypeError(f"got {text!r}, a folder, wanted a file")
+    if not os.access(path.parent, os.W_OK):
+        raise argparse.ArgumentTypeError(f"got {text!r}, wanted a file in a folder that can be written to")
+    return path
 
 
 def _count(text: str) -> int:

@@ -69,8 +69,8 @@ def _run(package: str, arguments: argparse.Namespace) -> None:
     pace = turns.QUICK if arguments.quick else turns.Pace()
     given = {"pairs": arguments.pairs, "threads": arguments.threads, "cold": arguments.cold or None}
     pace = replace(pace, **{name: value for name, value in given.items() if value is not None})
-    if arguments.plot and not importlib.util.find_spec("matplotlib"):
-        raise BenchError("--plot needs Matplotlib: pip install matplotlib.")
+    if arguments.plot:
+        _check_plot(arguments.plot)
 
     def told(run: object, results: object) -> None:
         print(report.case(run, results), flush=True)
@@ -84,3 +84,12 @@ def _run(package: str, arguments: argparse.Namespace) -> None:
             _module(package, "record").write(arguments.json, runs, pace)
     if arguments.plot:
         _module(package, "plot").plot(arguments.plot, runs)
+
+
+def _check_plot(path: Path) -> None:
+    """Refuse a plot that could not be drawn when everything is measured."""
+    if not importlib.util.find_spec("matplotlib"):
+        raise BenchError("--plot needs Matplotlib: pip install matplotlib.")
+    forms = importlib.import_module("matplotlib.backend_bases").FigureCanvasBase.get_supported_filetypes()
+    if path.suffix[1:].lower() not in forms:
+        raise BenchError(f"--plot: got the file {path}, wanted one of {', '.join(f'.{form}' for form in forms)}.")
