@@ -246,10 +246,9 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     rules = [baselines(questions) for questions in tests]
     report(right, rules, tellings)
 
-    options.out.mkdir(parents=True, exist_ok=True)
-    plot_accuracy(right, [rule.nearest for rule in rules], options.out / "accuracy.svg")
-    plot_course(trainings[-1][1], options.out / "course.svg")
-    print(f"Pictures in {options.out}")
+    with plots.pictures(options.out):
+        plot_accuracy(right, [rule.nearest for rule in rules], options.out / "accuracy.svg")
+        plot_course(trainings[-1][1], options.out / "course.svg")
     return {
         **{f"{name.lower()}_{n}": float(np.mean(right[name], axis=0)[n]) for name in right for n in range(MOST + 1)},
         **{f"nearest_{n}": rule.nearest for n, rule in enumerate(rules)},

@@ -305,10 +305,9 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     figures["bleu_unseen"] = bleu(said_of_unseen, [each.caption for each in unseen])
     print(f"  {figures['exact_unseen']:6.1%}  {figures['bleu_unseen']:.3f}  model, where a colour is new to a shape")
 
-    options.out.mkdir(parents=True, exist_ok=True)
-    plot_captions(said, heldout, options.out / "captions.svg")
-    plot_attention(model, heldout[0], options.out / "attention.svg")
-    print(f"Pictures in {options.out}")
+    with plots.pictures(options.out):
+        plot_captions(said, heldout, options.out / "captions.svg")
+        plot_attention(model, heldout[0], options.out / "attention.svg")
     return figures
 
 

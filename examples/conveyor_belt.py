@@ -228,6 +228,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     before = measured(Reader("LSTM", 32), Reader("RNN", 32), gap)
     figures: list[dict[str, float]] = []
     curves: list[dict[str, list[float]]] = []
+    nets: list[Reader] = []
     for seed in range(options.seed, options.seed + runs):
         lstm, rnn = (trained(kind, seed, updates, gap) for kind in ("LSTM", "RNN"))
         curves.append(measured(lstm, rnn, gap))
@@ -237,17 +238,16 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
             | {"cells that keep half": cells_that_keep(lstm, gap)}
             | {name: curve[NAME] for name, curve in curves[-1].items()}
         )
-        if seed == options.seed:
-            options.out.mkdir(parents=True, exist_ok=True)
-            plot_belt(lstm, 14, options.out / "belt.svg")
-            draw_steps(lstm, options.out / "steps.svg")
-    plot_gradients(before, curves, options.out / "gradients.svg")
+        nets.append(lstm)
 
     print(f"{gap} words between; what is left of the gradient at the name, {gap + 5} words back; each run")
     for name in figures[0]:
         untrained = f"   untrained {before[name][NAME]:.1e}" if name in before else ""
         print(f"{name:>34}" + "".join(f"{run[name]:>9.2g}" for run in figures) + untrained)
-    print(f"Pictures in {options.out}")
+    with plots.pictures(options.out):
+        plot_gradients(before, curves, options.out / "gradients.svg")
+        plot_belt(nets[0], 14, options.out / "belt.svg")
+        draw_steps(nets[0], options.out / "steps.svg")
     return {name: statistics.median(run[name] for run in figures) for name in figures[0]}
 
 

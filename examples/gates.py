@@ -318,13 +318,12 @@ def plot_unit(model: Storyteller, unit: int, path: Path) -> None:
 
 def draw_all(model: Storyteller, unit: int, folder: Path) -> None:
     """Write every picture of a net into a folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    draw_parts(model, folder)
     plot_activations(model, unit, {"f": "forget gate f"}, folder / "forget-activations.svg")
     plot_activations(model, unit, {"i": "input gate i", "g": "candidate g"}, folder / "input-activations.svg")
     plot_activations(model, unit, {"c": "cell state c"}, folder / "update-activations.svg")
     plot_activations(model, unit, {"o": "output gate o", "h": "hidden state h"}, folder / "output-activations.svg")
     plot_unit(model, unit, folder / "subject.svg")
+    draw_parts(model, folder)
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
@@ -345,8 +344,8 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     model, unit = models[clearest], int(found[clearest]["unit"])
     others = [held_open(model, other, told) for other in range(model.lstm.hidden_size) if other != unit]
     print(f"Held open in any other single unit of net {clearest}: {np.mean(others):.1%}, at worst {min(others):.1%}")
-    draw_all(model, unit, options.out)
-    print(f"Pictures of net {clearest} in {options.out}")
+    with plots.pictures(options.out):
+        draw_all(model, unit, options.out)
     drops = sum(figures["forget_new"] < figures["forget_other"] / 2 for figures in found)
     return {
         **found[clearest],

@@ -213,12 +213,11 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
         )
     )
 
-    options.out.mkdir(parents=True, exist_ok=True)
-    baselines = {"bigram": figures["bigram"], "uniform": figures["uniform"], "xz": figures["xz"]}
-    plot_training(curve, baselines, options.out / "training.svg")
-    passage = heldout[:500]
-    plot_surprises(passage, surprises(model, vocabulary, passage), options.out / "surprises.svg")
-    print(f"Pictures in {options.out}")
+    with plots.pictures(options.out):
+        baselines = {"bigram": figures["bigram"], "uniform": figures["uniform"], "xz": figures["xz"]}
+        plot_training(curve, baselines, options.out / "training.svg")
+        passage = heldout[:500]
+        plot_surprises(passage, surprises(model, vocabulary, passage), options.out / "surprises.svg")
     return figures
 
 

@@ -355,11 +355,10 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     results = {kind: [measure(kind, settings, seed, tested) for seed in seeds] for kind in options.nets}
     report(results)
 
-    options.out.mkdir(parents=True, exist_ok=True)
-    plot_accuracy(results, settings.longest, options.out / "accuracy.svg")
-    plot_gradients(results, options.out / "gradients.svg")
-    plot_progress(results, options.out / "progress.svg")
-    print(f"Pictures in {options.out}")
+    with plots.pictures(options.out):
+        plot_accuracy(results, settings.longest, options.out / "accuracy.svg")
+        plot_gradients(results, options.out / "gradients.svg")
+        plot_progress(results, options.out / "progress.svg")
     figures = {"guessing": 1 / len(COUNTRIES)}
     for kind, measured in results.items():
         figures[f"{kind} accuracy"] = middle(measured, "accuracy", settings.longest)

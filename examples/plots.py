@@ -1,4 +1,4 @@
-"""What the plots of these programs have in common: no frame above and at the right, and the same file on every run."""
+"""What the pictures of these programs have in common: where they are, and how plots look, the same on every run."""
 
 from __future__ import annotations
 
@@ -6,6 +6,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from tinygrad_lstm.graph import RenderError
+
+
+@contextmanager
+def pictures(folder: Path) -> Iterator[None]:
+    """Make a folder for pictures, and say in the end where they are, or what they need: what was found stays."""
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except RenderError as error:
+        print(f"Not all is drawn: {error}")
+    except ModuleNotFoundError as error:
+        if str(error.name).partition(".")[0] != "matplotlib":
+            raise
+        print("Not all is drawn: plots need Matplotlib: pip install matplotlib.")
+    else:
+        print(f"Pictures in {folder}")
 
 
 @contextmanager

@@ -141,12 +141,11 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     for name, part in figures.items():
         print(f"{name:>20}: {part:.1%} of {len(held_out)} last words")
 
-    options.out.mkdir(parents=True, exist_ok=True)
-    plot(model, ["the", "clouds", "are", "in", "the"], options.out / "clouds.svg")
+    with plots.pictures(options.out):
+        plot(model, ["the", "clouds", "are", "in", "the"], options.out / "clouds.svg")
     random.seed(options.seed)
     for sentence in random.sample(held_out, 3):
         print(*sentence[:-1], "...", *told(model, [sentence[:-1]]))
-    print(f"Pictures in {options.out}")
     return figures
 
 

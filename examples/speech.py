@@ -236,11 +236,10 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
         print(f"  {accuracy:6.1%}  {name}")
     print(f"  {np.bincount(spoke).max() / len(spoke):6.1%}  the most frequent speaker every time")
 
-    options.out.mkdir(parents=True, exist_ok=True)
-    plot_confusions(found["LSTM"], heldout, options.out / "confusions.svg")
-    p, each = next(hesitant(model, heldout))
-    plot_moments(p, each, options.out / "moments.svg")
-    print(f"Pictures in {options.out}")
+    with plots.pictures(options.out):
+        plot_confusions(found["LSTM"], heldout, options.out / "confusions.svg")
+        p, each = next(hesitant(model, heldout))
+        plot_moments(p, each, options.out / "moments.svg")
     return figures
 
 

@@ -245,11 +245,10 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
         ) / len(heldout)
         print(f"  {figures[f'errors_{key}']:6.1%}  {figures[f'exact_{key}']:6.1%}  {name}")
 
-    options.out.mkdir(parents=True, exist_ok=True)
-    title = "How likely each digit is at each moment (dotted: blank)"
-    plot_utterance(models["LSTM"], heldout[0], f"LSTM: {title}", options.out / "lstm.svg")
-    plot_utterance(models["no memory"], heldout[0], f"No memory: {title}", options.out / "no-memory.svg")
-    print(f"Pictures in {options.out}")
+    with plots.pictures(options.out):
+        title = "How likely each digit is at each moment (dotted: blank)"
+        plot_utterance(models["LSTM"], heldout[0], f"LSTM: {title}", options.out / "lstm.svg")
+        plot_utterance(models["no memory"], heldout[0], f"No memory: {title}", options.out / "no-memory.svg")
     return figures
 
 

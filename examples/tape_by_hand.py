@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 import tinygrad_lstm as tg
+from examples import plots
 from tinygrad_lstm import data, nn
 
 Pull = Callable[[np.ndarray], Sequence[np.ndarray]]
@@ -151,12 +152,11 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     for name, difference in figures.items():
         print(f"{name:>10}: {difference:.1e}, where the largest gradient is {np.abs(theirs[name]).max():.3f}")
 
-    options.out.mkdir(parents=True, exist_ok=True)
     with tg.Tape() as tape:
         a, b = (tg.asarray(value, requires_grad=True).named(name) for name, value in (("a", 2.0), ("b", 0.5)))
         (tg.tanh(a * b) + a).named("y").backward()
-    tg.draw(tape, options.out / "tape.svg", values=True, grads=True, direction="both", title="y = tanh(a b) + a")
-    print(f"Picture in {options.out}")
+    with plots.pictures(options.out):
+        tg.draw(tape, options.out / "tape.svg", values=True, grads=True, direction="both", title="y = tanh(a b) + a")
     return figures
 
 

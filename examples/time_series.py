@@ -209,10 +209,9 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
         )
         print(f"  {wrong[0]:5.1f}  {wrong[4]:5.1f}  {wrong[-1]:5.1f}  {wrong.mean():5.1f}  {name}")
 
-    options.out.mkdir(parents=True, exist_ok=True)
-    plot_forecasts(lstm, options.out / "forecasts.svg")
-    plot_errors(by_name, options.out / "errors.svg")
-    print(f"Pictures in {options.out}")
+    with plots.pictures(options.out):
+        plot_forecasts(lstm, options.out / "forecasts.svg")
+        plot_errors(by_name, options.out / "errors.svg")
     return figures
 
 

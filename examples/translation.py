@@ -305,10 +305,9 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     for pair, translation in list(zip(heldout, found["with attention"], strict=True))[:3]:
         print(f"  {pair.number:,}: {pair.german}: {' '.join(translation)}")
 
-    options.out.mkdir(parents=True, exist_ok=True)
-    plot_attention(models["with attention"], options.out / "attention.svg")
-    plot_lengths({name: found[name] for name in models}, heldout, options.out / "lengths.svg")
-    print(f"Pictures in {options.out}")
+    with plots.pictures(options.out):
+        plot_attention(models["with attention"], options.out / "attention.svg")
+        plot_lengths({name: found[name] for name in models}, heldout, options.out / "lengths.svg")
     return figures
 
 

@@ -193,11 +193,10 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
         report("At about equal numbers of parameters", {case: results[case] for case in sized.items()})
     print(f"naming the letter heard last: {latest:.1%}; guessing: {1 / LETTERS:.1%}")
 
-    options.out.mkdir(parents=True, exist_ok=True)
-    for name, file in DRAWN.items():
-        draw_step(name, options.out / f"{file}.svg")
-    plot_course({name: results[name, hidden] for name in KINDS}, latest, options.out / "course.svg")
-    print(f"Pictures in {options.out}")
+    with plots.pictures(options.out):
+        plot_course({name: results[name, hidden] for name in KINDS}, latest, options.out / "course.svg")
+        for name, file in DRAWN.items():
+            draw_step(name, options.out / f"{file}.svg")
     return {"latest_letter": latest, **figures(results, equal, ""), **figures(results, sized, "_sized")}
 
 

@@ -156,10 +156,9 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     for name, right in figures.items():
         print(f"{name:>20}: {right:.1%}")
 
-    options.out.mkdir(parents=True, exist_ok=True)
-    draw(options.out)
-    plot(by_window, figures["recurrent"], figures["most frequent floor"], options.out / "accuracy.svg")
-    print(f"Pictures in {options.out}")
+    with plots.pictures(options.out):
+        plot(by_window, figures["recurrent"], figures["most frequent floor"], options.out / "accuracy.svg")
+        draw(options.out)
     return figures
 
 

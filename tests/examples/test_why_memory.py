@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -37,6 +38,29 @@ def test_the_recurrent_net_is_the_librarys() -> None:
     tg.nn.init.zeros_(theirs.bias_hh_l0)
     xs = tg.randn(5, 2, 3)
     assert tg.abs(tg.stack(ours.states(xs)) - theirs(xs)[0]).max() < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("missing", "words"),
+    [
+        ("pygraphviz", "draw: found neither Graphviz's program dot nor pygraphviz"),
+        ("matplotlib", "plots need Matplotlib"),
+    ],
+)
+def test_without_what_draws_pictures_there_are_results_and_a_sentence(
+    missing: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if missing != "matplotlib":
+        pytest.importorskip("matplotlib")
+    for module in [name for name in sys.modules if name.partition(".")[0] == missing]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, missing, None)
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(why_memory, "train", lambda *_: None)
+    figures = why_memory.main(["--quick", "--out", str(tmp_path)])
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(figures) + 1
+    assert lines[-1].startswith(f"Not all is drawn: {words}")
 
 
 def test_memory_beats_any_window(tmp_path: Path) -> None:
