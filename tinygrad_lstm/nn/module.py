@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..hooks import Handle
 from ..tape import Leaf, scope
@@ -21,6 +21,21 @@ def Parameter(data: Any) -> Tensor:
     True
     """
     return asarray(asarray(data).detach(), requires_grad=True)
+
+
+class _Registry(NamedTuple):
+    """What of a module's attributes is to be found again, in the order in which it was set.
+
+    Attributes
+    ----------
+    tensors
+        The names of tensors, and whether each was a leaf that requires a gradient.
+    holders
+        The names of modules, and of what has modules in it, or may get some.
+    """
+
+    tensors: dict[str, bool]
+    holders: dict[str, None]
 
 
 class Module:
@@ -49,15 +64,25 @@ class Module:
     """The attribute under which the module was registered; calls push it as a scope."""
 
     def __setattr__(self, name: str, value: Any) -> None:
-        registered = vars(self).setdefault("_registered", set())
-        registered.discard(name)
-        if isinstance(value, Tensor) and isinstance(value.node, Leaf):
-            registered.add(name)
-            if value.name is None:
+        registry = self._registry()
+        if isinstance(value, Tensor):
+            registry.tensors[name] = isinstance(value.node, Leaf)
+            if registry.tensors[name] and value.name is None:
                 value.named(name)
-        for path, module in _modules_in(name, value):
+        else:
+            registry.tensors.pop(name, None)
+        within = list(_modules_in(name, value))
+        if within or isinstance(value, (list, dict)):  # which may get some yet
+            registry.holders[name] = None
+        else:
+            registry.holders.pop(name, None)
+        for path, module in within:
             module.scope_name = path
         super().__setattr__(name, value)
+
+    def _registry(self) -> _Registry:
+        """Return what is known of the attributes; what is new knows nothing."""
+        return vars(self).setdefault("_registered", _Registry({}, {}))
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         """Compute ``forward`` within this module's scope, and call the hooks there are."""
@@ -108,8 +133,8 @@ class Module:
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """Give the modules that are attributes of this one, or stand in lists, tuples and dictionaries of it."""
-        for name, value in vars(self).items():
-            yield from _modules_in(name, value)
+        for name in self._registry().holders:
+            yield from _modules_in(name, vars(self).get(name))
 
     def named_modules(self) -> Iterator[tuple[str, Module]]:
         """Give this module and all within it, each once, with its path of names joined by dots: its own is empty.
@@ -139,29 +164,30 @@ class Module:
 
     def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
         """Give every parameter once, this module's own first, with its path of names joined by dots."""
-        seen: set[Tensor] = set()
-        for path, parameter in self._places():
-            if parameter not in seen:
-                seen.add(parameter)
-                yield path, parameter
+        paths: dict[Tensor, str] = {}
+        for path, parameter in self._places(""):
+            paths.setdefault(parameter, path)
+        return ((path, parameter) for parameter, path in paths.items())
 
-    def _places(self, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
-        """Give every parameter wherever it stands: one that is shared has several places."""
-        for name, parameter in self.own_parameters():
-            yield prefix + name, parameter
+    def _places(self, prefix: str) -> list[tuple[str, Tensor]]:
+        """Return every parameter wherever it stands: one that is shared has several places."""
+        places = [(prefix + name, parameter) for name, parameter in self.own_parameters()]
         for name, child in self.named_children():
-            yield from child._places(f"{prefix}{name}.")
+            places += child._places(f"{prefix}{name}.")
+        return places
 
-    def own_parameters(self) -> Iterator[tuple[str, Tensor]]:
-        """Give the parameters that are attributes of this module itself, with their names."""
-        registered = vars(self).get("_registered", ())
-        for name, value in vars(self).items():
-            if isinstance(value, Tensor) and (name in registered or isinstance(value.node, Leaf)):
-                yield name, value
+    def own_parameters(self) -> list[tuple[str, Tensor]]:
+        """Return the parameters that are attributes of this module itself, with their names."""
+        attributes = vars(self)
+        return [
+            (name, attributes[name])
+            for name, was_leaf in self._registry().tensors.items()
+            if name in attributes and (was_leaf or isinstance(attributes[name].node, Leaf))
+        ]
 
     def parameters(self) -> Iterator[Tensor]:
         """Give every parameter once, frozen ones too."""
-        return (parameter for _, parameter in self.named_parameters())
+        return iter(dict.fromkeys([parameter for _, parameter in self._places("")]))
 
     def zero_grad(self) -> None:
         """Forget all gradients."""
@@ -219,7 +245,7 @@ class Module:
 
         They share their memory with the parameters: an optimiser's step changes them.
         """
-        return {name: parameter.detach() for name, parameter in self._places()}
+        return {name: parameter.detach() for name, parameter in self._places("")}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over the values of parameters by name: tensors or arrays.
@@ -231,7 +257,7 @@ class Module:
         ValueError
             If a shape differs. In both cases nothing is changed.
         """
-        own = dict(self._places())
+        own = dict(self._places(""))
         missing, unknown = own.keys() - state_dict.keys(), state_dict.keys() - own.keys()
         if missing or unknown:
             raise KeyError(f"load_state_dict: missing {sorted(missing)}, unknown {sorted(unknown)}.")
