@@ -434,6 +434,43 @@ def test_many_calls_of_a_module_are_one_mark_and_calls_of_different_ones_are_not
     assert len([mark for mark in drawn(tape, level="module").graph if mark.folded]) == 6
 
 
+def test_inputs_alike_that_are_one_mark_show_no_numbers_for_none_are_those_of_all() -> None:
+    for kind in (nn.LSTM, nn.GRU, nn.RNN):
+        text = drawn(recurrent(kind, 4), level="module", values=True).text
+        (inputs,) = re.findall(r'^ *"n\d+" \[.*label=<x ×4>.*', text, re.MULTILINE)
+        assert "value: " not in inputs
+
+
+# The state before the first step
+
+
+@pytest.mark.parametrize(
+    ("options", "before"),
+    [
+        ({"level": "op"}, ["c₀", "c₄", "h₀", "h₄"]),
+        ({"level": "gate"}, ["c₀", "c₄", "h₀", "h₄"]),
+        ({"level": "cell"}, ["c₀", "c₄", "h₀", "h₄"]),
+        ({"level": "gate", "rolled": True}, ["c₀", "c₄", "h₀", "h₄"]),
+    ],
+    ids=lambda value: "-".join(map(str, value.values())) if isinstance(value, dict) else "",
+)
+def test_a_sequence_that_is_read_from_its_end_begins_with_the_state_after_the_last_step(
+    options: dict[str, object], before: list[str]
+) -> None:
+    text = drawn(recurrent(nn.LSTM, 3, bidirectional=True), **options).text
+    assert sorted(re.findall(r"label=<([ch][₀₄-₉])>", text)) == before
+
+
+def test_an_equation_reads_the_state_that_its_step_reads() -> None:
+    for layers in (1, 2):
+        text = drawn(recurrent(nn.LSTM, 3, bidirectional=True, num_layers=layers), level="gate").text
+        read = Counter(re.findall(r"(f.) = σ\(W_f x.? \+ U_f (h.) \+ b_f\)", text))
+        assert set(read) == {("f₁", "h₀"), ("f₂", "h₁"), ("f₃", "h₂"), ("f₁", "h₂"), ("f₂", "h₃"), ("f₃", "h₄")}
+        assert set(read.values()) == {layers}
+    unnamed = drawn(recurrent(nn.RNN, 2, bidirectional=True), level="gate").text
+    assert set(re.findall(r"U (h[₀-₉])", unnamed)) == {"h₀", "h₁", "h₂", "h₃"}
+
+
 # Cells
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..structure.ir import Graph, Mark
-from ..structure.recurrence import step_of
+from ..structure.recurrence import step_before, step_of
 from . import marks
 
 __all__ = ["explained", "expression", "layer", "op"]
@@ -181,14 +181,14 @@ def _named_data(graph: Graph, mark: Mark, terms: list[_Term]) -> list[tuple[str,
     What has no name is x, but in a step the only one that is as large as what comes out is the state before.
     """
     read = [(term, _drawn(graph, mark, term.data)) for term in terms if term.data is not None]
-    step, names = step_of(mark.scope), ("x", "x′", "x″")
+    step, before, names = step_of(mark.scope), step_before(graph, mark.scope), ("x", "x′", "x″")
     alike = [data for _, data in read if data is not None and data.stored and data.shape == mark.shape]
     found, unnamed = [], 0
     for term, data in read:
         name = marks.name(graph, data) if data is not None else None
         is_state = data is not None and data.label in marks.STATES
-        if name is None and step is not None and len(read) > 1 and alike == [data]:
-            name, is_state = marks.subscripted("h", step - 1), True
+        if name is None and before is not None and len(read) > 1 and alike == [data]:
+            name, is_state = marks.subscripted("h", before), True
         elif name is None:
             name = names[min(unnamed, len(names) - 1)]
             name, unnamed = name if step is None else marks.subscripted(name, step), unnamed + 1

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from ..structure.ir import SWEPT, Graph, Mark
-from ..structure.recurrence import step_of
+from ..structure.recurrence import step_before, step_of
 from ..view import View
 from . import strips
 from .dot import Html, Tooltip, Writer, clipped, escaped, token
@@ -352,18 +352,24 @@ NUMBERED = 4
 def name(graph: Graph, mark: Mark) -> str | None:
     """Return the name of a mark, with the number of its step below it; what a step reads is of that step.
 
-    The state before the first step has the name that a state has in the steps, and the number 0.
+    The state before the first step has the name that a state has in the steps, and the number 0; where a sequence is
+    read from its end, it has the number after the last.
     """
     if mark.label is None:
         return None
     if not mark.stored:
         step = step_of(mark.scope)
         return mark.label if step is None else subscripted(mark.label, step)
-    steps = {step_of(user.scope) for user in graph.uses[mark.id]}
+    is_state = mark.label in STATES
+    users = {(*user.scope, _first(user.folded, is_state)) for user in graph.uses[mark.id]}
+    steps = {step_before(graph, scope) if is_state else step_of(scope) for scope in users}
     step = steps.pop() if len(steps) == 1 else None
-    if step is None or mark.is_parameter:
-        return mark.label
-    return subscripted(mark.label, step - 1 if mark.label in STATES else step)
+    return mark.label if step is None or mark.is_parameter else subscripted(mark.label, step)
+
+
+def _first(folded: str | None, several: bool) -> str:
+    """Return the step that a folded scope is, or the first one if it is ``several``."""
+    return (folded or "").split("…")[0] if several else folded or ""
 
 
 def stored_text(graph: Graph, mark: Mark) -> str:

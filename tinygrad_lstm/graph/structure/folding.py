@@ -315,7 +315,8 @@ def fold(graph: Graph, groups: Groups, inner: set[int] | None = None) -> Graph:
             note = computed[0].note if len(computed) == 1 else ""
             mark = replace(mark, note=note or counted(tape, mark.parts, learned))
         elif len(inside) > 1:
-            mark = replace(mark, parts=tuple(part.id for part in inside), times=len(inside))
+            # no value and no gradient is that of all of them
+            mark = replace(mark, parts=tuple(part.id for part in inside), times=len(inside), value=None, record=None)
         else:
             mark = replace(mark, inputs=tuple(None if i is None else ids[i] for i in mark.inputs))
         marks.append(mark)

@@ -18,8 +18,8 @@ from typing import Literal, NamedTuple, TypeAlias
 from .ir import Graph
 
 __all__ = [
-    "Beside", "Irregular", "Operand", "Pattern", "Recurrence", "Scope", "Step", "Unrolled", "expect", "step_of",
-    "with_steps",
+    "Beside", "Irregular", "Operand", "Pattern", "Recurrence", "Scope", "Step", "Unrolled", "expect", "step_before",
+    "step_of", "with_steps",
 ]  # fmt: skip
 
 STEP = re.compile(r"t=(\d+)", re.ASCII)
@@ -216,6 +216,22 @@ def step_of(scope: Sequence[str]) -> int | None:
     3
     """
     return next((int(match[1]) for name in scope if (match := STEP.fullmatch(name))), None)
+
+
+def step_before(graph: Graph, scope: Scope) -> int | None:
+    """Return the number of the step that was computed before the one that a scope is in, were there any.
+
+    That is one less, or one more where the sequence is read from its end.
+    """
+    step = step_of(scope)
+    if step is None:
+        return None
+    depth = next(depth for depth, name in enumerate(scope) if step_of([name]) is not None)
+    marks = graph.marks if graph.record is None else graph.record.marks.values()
+    numbers = (step_of(mark.scope[depth : depth + 1]) for mark in marks if mark.scope[:depth] == scope[:depth])
+    runs = itertools.groupby(number for number in numbers if number is not None)
+    order = [number for number, _ in itertools.islice(runs, 2)]
+    return step + 1 if len(order) == 2 and order[1] < order[0] else step - 1
 
 
 def with_steps(graph: Graph) -> Graph:
