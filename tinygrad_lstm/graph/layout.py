@@ -64,7 +64,7 @@ def laid_out(thing: Drawable, view: View) -> Layout:
         dot = cells(graph, seen.chains, seen.places, title, view)
     elif suits(graph, view):
         dot = flow(graph, title, view)
-    elif seen.level != "op" and (found := unrolled(graph)) is not None:
+    elif seen.level != "op" and all(loop.name for loop in seen.loops) and (found := unrolled(graph)) is not None:
         dot = lanes(graph, found, title, view, seen.loops)
     else:
         dot = scoped(graph, title, view, seen.loops)

@@ -58,7 +58,8 @@ class View:
         ``"forget"``; the ends of paths, as ``"t=1/f"`` or ``"lstm/l0"``; ops, as ``"tanh"``. An op without a name is
         lit too if it joins several that are, or stands between two.
     rolled
-        Whether a recurrence is shown as one step with its loop.
+        Whether a recurrence is shown as one step with its loop, at the level of gates or of cells. Its values are those
+        of the first step. One whose steps differ stays as it is, and the picture says so.
     weights
         How weights that several steps share are drawn; None for once beside cells, and at each step beside ops. A mark
         at the level of gates has its weights in it.
@@ -88,5 +89,9 @@ class View:
             allowed = get_args(choices)
             if value not in allowed and not (name in ("level", "weights") and value is None):
                 raise ValueError(f"draw: got {name}={value!r}, wanted one of {', '.join(map(repr, allowed))}.")
+        if self.rolled and self.level in ("op", "module"):
+            raise ValueError(f"draw: got rolled=True with level={self.level!r}, wanted 'gate' or 'cell'.")
+        if self.rolled and (self.fold or self.unfold):
+            raise ValueError("draw: got rolled=True with fold or unfold, wanted one of them: one step stands for all.")
         if self.limit < 1:
             raise ValueError(f"draw: got limit={self.limit}, wanted at least 1.")

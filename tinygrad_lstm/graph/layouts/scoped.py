@@ -192,7 +192,7 @@ class _Scoped:
         for start, end, name, steps in loops:
             tail, head, letter = f"n{end}", f"n{start}", "c" if name == "c" else "h"
             if tail in self.homes and head in self.homes:
-                colour, width = marks.COLOURS[letter][1], STRAIGHT[letter]["penwidth"]
+                colour, width = (marks.COLOURS[letter][1], STRAIGHT[letter]["penwidth"]) if name else (marks.LINE, 1.4)
                 line = {"dir": "back", "color": colour, "fontcolor": colour, "penwidth": width, "weight": 0}
                 words = {"label": f" {steps} steps ", "fontsize": 12, "class_": f"fwd loop from-n{start} to-n{end}"}
                 self.edges.append((tail, head, line | words))

@@ -38,7 +38,7 @@ STATES = {"c": 5, "h": 3}  # the height of the swatch: their lines are as much t
 GLYPHS = {
     "add": "+", "subtract": "−", "multiply": "×", "divide": "÷", "negative": "−x", "square": "x²", "sqrt": "√x",
     "abs": "|x|", "reciprocal": "1/x", "pow": "xⁿ", "maximum": "max", "minimum": "min", "sigmoid": "σ", "matmul": "@",
-    "sum": "Σ", "log_softmax": "log softmax", "permute_dims": "permute", "lookup": "look up",
+    "sum": "Σ", "steps": "…", "log_softmax": "log softmax", "permute_dims": "permute", "lookup": "look up",
 }
 GATES = {"i": "input", "f": "forget", "g": "candidate", "o": "output", "r": "reset", "z": "update", "n": "candidate"}
 # fmt: on
@@ -204,6 +204,8 @@ def kind(graph: Graph, mark: Mark) -> str:
         return "scope"
     if not graph.uses[mark.id] and mark.shape == ():
         return "result"
+    if mark.op == "steps":
+        return str(mark.label) if mark.label in STATES else "other"
     if mark.parts:
         return "layer"
     if mark.label in STATES and step_of(mark.scope) is not None:
@@ -358,7 +360,7 @@ def name(graph: Graph, mark: Mark) -> str | None:
     if mark.label is None:
         return None
     if not mark.stored:
-        step = step_of(mark.scope)
+        step = mark.params[0] if mark.op == "steps" else step_of(mark.scope)
         return mark.label if step is None else subscripted(mark.label, step)
     is_state = mark.label in STATES
     users = {(*user.scope, _first(user.folded, is_state)) for user in graph.uses[mark.id]}

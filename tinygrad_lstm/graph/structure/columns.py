@@ -12,7 +12,7 @@ from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .chains import Chain, is_row
+from .chains import Cell, Chain, is_row
 from .folding import Group, Groups, Path, fold
 from .ir import Graph, Mark
 from .simplify import weights
@@ -178,7 +178,9 @@ def _regular(graph: Graph, chain: Chain, above: dict[int, int]) -> dict[int, int
             columns[above[mark.id]].append(mark)
     counts = {id: Counter(map(_kind, marks)) for id, marks in columns.items()}
     model = chain.cells[-2:][0]
+    early = _of_inner_steps(columns[model.id], model)
     usual = Counter({kind: -(-n // model.times) for kind, n in counts[model.id].items() if n >= model.times - 1})
+    usual = Counter({kind: n for kind, n in usual.items() if kind in early})
     if chain.steps == 1 or (model.times == 2 and len(chain.cells) == 1):
         return {}
     for cell in chain.cells[:-1]:
@@ -192,6 +194,17 @@ def _regular(graph: Graph, chain: Chain, above: dict[int, int]) -> dict[int, int
             dropped.add(mark.id)
         left[_kind(mark)] -= 1
     return {id: cell for id, cell in above.items() if id not in dropped}
+
+
+def _of_inner_steps(marks: Sequence[Mark], cell: Cell) -> set[Hashable]:
+    """Return what is made of a step, or of one of several that is not the last of them: that one gives its states."""
+    if cell.times == 1:
+        return set(map(_kind, marks))
+    early = {cell.id}
+    for mark in marks:
+        if not early.isdisjoint(mark.sources):
+            early.add(mark.id)
+    return {_kind(mark) for mark in marks if mark.id in early}
 
 
 def _kind(mark: Mark) -> Hashable:

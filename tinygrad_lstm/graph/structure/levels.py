@@ -12,7 +12,7 @@ from .columns import Columns, gathered
 from .folding import FIRST, chosen, fold, fresh, once, visible, within
 from .ir import Graph
 from .recurrence import step_of
-from .rolling import Loop, rolled
+from .rolling import Loop, hindrance, rolled
 from .simplify import gate_level, seen_through, weights
 
 __all__ = ["Shown", "shown"]
@@ -56,22 +56,25 @@ def shown(graph: Graph, view: View) -> Shown:
         graph = repeated(graph)
     found = chains(graph)
     level = view.level or _fitting(graph, found)
-    odd: list[list[int]] = []
+    if view.rolled and not found:
+        raise ValueError("draw: got rolled=True and no steps that are all alike, wanted a recurrence.")
+    odd: list[str] = []
     if found and not view.fold and not view.unfold:
         if level == "cell":
             return _cells(graph, found, view)
         if level == "gate" and view.rolled:
-            odd = [differing(graph, chain) for chain in found]
-            if not any(odd):
+            odd = _not_rolled(graph, found, level)
+            if not odd:
                 bare = seen_through(graph)
-                drawn, loops = rolled(bare, chains(bare))
+                numbers = view.values or view.grads or view.direction != "forward"
+                drawn, loops = rolled(bare, chains(bare), numbers)
                 return Shown(once(drawn), level, "the first step stands for all", loops=loops)
     for plan in _plans(graph, () if view.unfold else found):
         drawn, notes = _levelled(_shortened(graph, plan, level), level, view), _told(plan)
         if visible(drawn) <= view.limit:
             break
     drawn, more = within(drawn, view.limit, view.unfold)
-    return Shown(once(drawn), level, "; ".join(filter(None, [*_not_rolled(odd), *notes, more])))
+    return Shown(once(drawn), level, "; ".join(filter(None, [*odd, *notes, more])))
 
 
 def _plans(graph: Graph, found: tuple[Chain, ...]) -> Iterator[tuple[Chain, ...]]:
@@ -118,22 +121,24 @@ def _told(found: Sequence[Chain]) -> list[str]:
     return [f"folded: {', '.join(spans)}"] if spans else []
 
 
-def _not_rolled(odd: Sequence[Sequence[int]]) -> list[str]:
-    """Return which steps of recurrences keep them from being rolled, in words."""
-    return [f"not rolled, for these steps differ: {', '.join(map(str, steps))}" for steps in odd if steps]
+def _not_rolled(graph: Graph, found: Sequence[Chain], level: Level) -> list[str]:
+    """Return what keeps recurrences from being rolled, in words."""
+    odd = [steps for chain in found if (steps := differing(graph, chain))]
+    if odd:
+        return [f"not rolled, for these steps differ: {', '.join(map(str, steps))}" for steps in odd]
+    return list(filter(None, [hindrance(graph, found, level)]))
 
 
 def _cells(graph: Graph, found: tuple[Chain, ...], view: View) -> Shown:
     """Return a graph as chains of cells: all of them, or the first and the last, or with all steps rolled into one."""
-    odd = [differing(graph, chain) for chain in found] if view.rolled else []
-    notes = _not_rolled(odd)
-    if view.rolled:
-        found = tuple(chain if steps else whole(graph, chain, 0) for chain, steps in zip(found, odd, strict=True))
+    notes = _not_rolled(graph, found, "cell") if view.rolled else []
+    if view.rolled and not hindrance(graph, found, "cell"):
+        found = tuple(chain if differing(graph, chain) else whole(graph, chain, 0) for chain in found)
     many = view.level is None and max(len(chain.cells) for chain in found) > CELLS
     for plan in itertools.islice(_plans(graph, found), int(many), None):
         drawn, places = gathered(gate_level(boxed(graph, plan)), plan)
         if visible(drawn) <= view.limit:
             break
-    if not view.rolled or any(odd):
+    if not view.rolled or notes:
         notes += _told(plan)
     return Shown(once(drawn), "cell", "; ".join(notes), plan, places)
