@@ -383,7 +383,70 @@ def test_one_scope_is_folded_or_opened_by_the_end_of_its_path() -> None:
     assert folded["t=2"].note == "15 ops, 84 parameters"
     opened = [mark for mark in drawn(tape, level="cell", unfold=("t=2",)).graph if not mark.stored]
     assert [mark.folded for mark in opened if mark.folded is not None] == ["t=1", "t=3"]
-    assert {mark.scope[-1] for mark in opened if mark.folded is None} == {"t=2"}
+    assert {(mark.scope[-1], mark.label) for mark in opened if mark.folded is None and mark.scope[-1] != "t=2"} == {
+        (step, state) for step in ("t=1", "t=3") for state in "ch"
+    }
+
+
+def readers(graph: Graph, step: str, state: str) -> set[tuple[str, str]]:
+    """Return the scopes and the ops that read a state of a step, of which there is one."""
+    (made,) = (mark for mark in graph if mark.label == state and mark.scope[-1:] == (step,))
+    return {(user.folded or user.scope[-1], user.op) for user in graph.uses[made.id]}
+
+
+@pytest.mark.parametrize("options", [{}, {"values": True}, {"level": "gate"}], ids=["plain", "values", "gate"])
+def test_a_folded_step_hands_on_its_states_by_their_names(options: dict[str, object]) -> None:
+    layout = drawn(recurrent(nn.LSTM, 3), fold=("t=2",), **options)
+    graph = layout.graph
+    (box,) = (mark for mark in graph if mark.folded)
+    assert (box.folded, box.note) == ("t=2", "15 ops, 84 parameters")
+    assert {(graph[i].label, graph[i].scope[-1:]) for i in box.sources} == {("c", ("t=1",)), ("h", ("t=1",)), ("x", ())}
+    assert [mark.label for mark in graph.uses[box.id]] == ["c", "h"]
+    assert readers(graph, "t=2", "c") == {("t=3", "multiply")}
+    assert readers(graph, "t=2", "h") == {("t=3", "sigmoid"), ("t=3", "tanh")}
+    assert len(re.findall(r"tooltip=\"x₂", layout.text)) == 1
+    assert "scope<FONT" not in layout.text
+    assert lines(layout.text) == uses(graph)
+
+
+def test_folded_steps_one_after_another_and_in_other_recurrences_are_cells() -> None:
+    graph = drawn(recurrent(nn.GRU, 4), fold=("t=2", "t=3")).graph
+    assert [mark.folded for mark in graph if mark.folded] == ["t=2", "t=3"]
+    assert readers(graph, "t=2", "h") == {("t=3", "step")}
+    both = drawn(recurrent(nn.LSTM, 3, num_layers=2), fold=("t=2",)).graph
+    assert sorted((mark.scope[-1], mark.folded) for mark in both if mark.folded) == [("l0", "t=2"), ("l1", "t=2")]
+    one = drawn(recurrent(nn.LSTM, 3, num_layers=2), fold=("l1/t=2",)).graph
+    assert [(mark.scope[-1], mark.folded) for mark in one if mark.folded] == [("l1", "t=2")]
+    assert drawn(recurrent(nn.LSTM, 3), level="cell", fold=("t=2",)).text == to_dot(recurrent(nn.LSTM, 3), level="cell")
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"level": "cell", "limit": 60}, {"level": "gate"}], ids=["plain", "cell", "gate"]
+)
+def test_a_step_that_is_opened_stands_between_all_before_and_all_after_it(options: dict[str, object]) -> None:
+    layout = drawn(recurrent(nn.LSTM, 50), unfold=("t=30",), **options)
+    graph = layout.graph
+    assert [(mark.folded, mark.times) for mark in graph if mark.folded] == [("t=1…29", 29), ("t=31…50", 20)]
+    assert readers(graph, "t=29", "c") == {("t=30", "multiply")}
+    assert readers(graph, "t=29", "h") == {("t=30", "sigmoid"), ("t=30", "tanh")}
+    assert readers(graph, "t=30", "c") == {("t=30", "tanh"), ("t=31…50", "scope")}
+    assert set(re.findall(r"label=<([ch][₀-₉]+)>", layout.text)) == {"c₀", "h₀"}
+    assert "folded: LSTM/l0/t=1…29, LSTM/l0/t=31…50" in layout.text
+
+
+def test_a_folded_scope_that_many_read_is_named_where_they_do_with_what_they_read() -> None:
+    weight = tg.ones((3, 3), requires_grad=True)
+
+    def program() -> None:
+        with tg.scope("memory"):
+            m = tg.exp(tg.ones((1, 3), requires_grad=True)).named("m")
+        h = tg.zeros((1, 3))
+        for t in range(1, 7):
+            with tg.scope(f"t={t}"):
+                h = tg.tanh(h @ weight) * m
+
+    text = drawn(taped(program), level="op", fold=("memory",)).text
+    assert len(re.findall(r"label=<memory · m<FONT", text)) == 5
 
 
 def test_a_scope_that_is_not_there_is_named_with_those_that_are() -> None:

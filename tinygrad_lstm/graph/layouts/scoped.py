@@ -78,7 +78,7 @@ class _Scoped:
         for mark in self.graph:
             for user in self.graph.uses[mark.id]:
                 if not mark.stored and self._is_far(mark, user):
-                    self._add_chip(mark, user, marks.name(self.graph, mark) or marks.glyph(self.graph, mark))
+                    self._add_chip(mark, user, self._chip_text(mark, user))
 
     def _add(self, node: str, home: Path, **look: Any) -> str:
         self.homes[node] = home
@@ -129,6 +129,15 @@ class _Scoped:
         if len(self.graph.uses[mark.id]) <= FEW:
             chip = marks.stored(kind, text, mark, self.show) if self.show.tells(mark) else chip
         self._add(node, self._home(user), **chip, **marks.identity(mark, text, node, self.show))
+
+    def _chip_text(self, mark: Mark, user: Mark) -> str:
+        """Return what stands on a chip: a name, or that of a scope with that of the tensor that is read of it."""
+        record = self.graph.record
+        if mark.folded is None or record is None:
+            return mark.folded or marks.name(self.graph, mark) or marks.glyph(self.graph, mark)
+        users = (record.marks[id] for id in (user.id, *user.parts) if id in record.marks)
+        names = {marks.name(self.graph, record.marks[i]) for user in users for i in user.sources if i in mark.parts}
+        return " · ".join([mark.folded, *filter(None, names)]) if len(names) == 1 else mark.folded
 
     def _is_far(self, mark: Mark, user: Mark) -> bool:
         """Tell whether a mark outside the steps has so many edges into them that only one of them is drawn."""

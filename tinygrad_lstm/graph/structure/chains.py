@@ -16,7 +16,7 @@ from .ir import Graph, Mark
 from .recurrence import step_of
 from .simplify import row_taken, weights, without_unused
 
-__all__ = ["Cell", "Chain", "boxed", "chains", "differing", "is_row", "looped", "repeated", "whole"]
+__all__ = ["Cell", "Chain", "apart", "boxed", "chains", "differing", "is_row", "looped", "repeated", "whole"]
 
 ORDER = ("c", "", "h")
 """The names of states from the top to the bottom; the empty one stands for all others."""
@@ -278,12 +278,24 @@ def whole(graph: Graph, chain: Chain, first: int) -> Chain:
     What a program does between two of them to read from the one and to be read by the other belongs to them.
     """
     cells = chain.cells
-    inner = cells[first : len(cells) - first]
-    if len(inner) < 2:
-        return chain
-    members = _between(graph, {id for cell in inner for id in cell.members})
-    one = Cell(inner[0].id, inner[0].first, inner[-1].last, members, inner[0].before, inner[-1].after)
-    return replace(chain, cells=(*cells[:first], one, *cells[len(cells) - first :]))
+    return apart(graph, chain, {cell.first for cell in (*cells[:first], *cells[len(cells) - first :])})
+
+
+def apart(graph: Graph, chain: Chain, numbers: Collection[int]) -> Chain:
+    """Return a recurrence with all its steps as one that stand before, between or behind those of some numbers."""
+    cells: list[Cell] = []
+    for alone, run in itertools.groupby(chain.cells, lambda cell: cell.first in numbers):
+        together = list(run)
+        cells += together if alone else [_as_one(graph, together)]
+    return replace(chain, cells=tuple(cells))
+
+
+def _as_one(graph: Graph, cells: Sequence[Cell]) -> Cell:
+    """Return cells that follow one another as one."""
+    if len(cells) == 1:
+        return cells[0]
+    members = _between(graph, {id for cell in cells for id in cell.members})
+    return Cell(cells[0].id, cells[0].first, cells[-1].last, members, cells[0].before, cells[-1].after)
 
 
 def _between(graph: Graph, ids: set[int]) -> tuple[int, ...]:

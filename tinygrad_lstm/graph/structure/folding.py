@@ -30,6 +30,7 @@ __all__ = [
     "fresh",
     "in_order",
     "leaves",
+    "matching",
     "once",
     "opened",
     "visible",
@@ -79,7 +80,7 @@ def chosen(graph: Graph, level: Level, fold: Sequence[str], unfold: Sequence[str
 
     At the level ``"cell"`` each step is one, at ``"module"`` each module within the outermost one.
     """
-    open_paths, folded_paths = opened(graph, unfold), _matching(graph, "fold", fold)
+    open_paths, folded_paths = opened(graph, unfold), matching(graph, "fold", fold)
     root = _root(graph)
 
     def is_folded(path: Path) -> bool:
@@ -113,10 +114,10 @@ def _one_for_each_module(graph: Graph, groups: Groups) -> Groups:
 
 def opened(graph: Graph, unfold: Sequence[str]) -> set[Path]:
     """Return the scopes that stay open: what was asked for, and those around it."""
-    return {path[: depth + 1] for path in _matching(graph, "unfold", unfold) for depth in range(len(path))}
+    return {path[: depth + 1] for path in matching(graph, "unfold", unfold) for depth in range(len(path))}
 
 
-def _matching(graph: Graph, option: str, ends: Sequence[str]) -> set[Path]:
+def matching(graph: Graph, option: str, ends: Sequence[str]) -> set[Path]:
     """Return the scopes whose paths end in one of some texts, each of which must be the end of one."""
     if not ends:
         return set()

@@ -140,8 +140,8 @@ class _Rolling:
         made = set(self.steps[place][0]).difference(first.members)
         pairs = (
             (start, end)
-            for one, next in zip(first.members, second.members, strict=True)
-            for end, start in zip(self.graph[one].inputs, self.graph[next].inputs, strict=True)
+            for one, other in zip(first.members, second.members, strict=True)
+            for end, start in zip(self.graph[one].inputs, self.graph[other].inputs, strict=True)
         )
         for start, end in dict.fromkeys(pairs):
             if start is not None and start in made and end is not None:
