@@ -20,6 +20,7 @@ from ..looks.dot import clean
 from ..looks.equations import Equations
 from ..structure.ir import Graph, Mark
 from ..structure.recurrence import step_of
+from ..structure.shares import Shares
 from ..view import Theme
 from .render import drawn
 from .svg import described, inlined
@@ -130,6 +131,7 @@ class _Story:
         self.equations = Equations(graph)
         self.marks = [mark for mark in graph if mark.id in shown]
         self.computed = [mark for mark in self.marks if not mark.stored]
+        self.shares = Shares(graph)
         self.sent = {mark.id: list(self._sent(mark)) for mark in self.computed if mark.grad is not None}
 
     def facts(self) -> Facts:
@@ -208,13 +210,13 @@ class _Story:
         return [id for id in dict.fromkeys(ids) if id in known]
 
     def _sent(self, mark: Mark) -> Iterator[tuple[int, Any]]:
-        """Give the marks to which one has sent a gradient, and what it was: None if that is more than one array."""
+        """Give the marks to which one has sent a gradient, and what it was: None if that is not one known array."""
         for source in self._shown(mark.sources):
-            arrays = self.graph.contributions(source, mark.id)
-            if arrays:
+            if self.graph.contributions(source, mark.id):
+                arrays = self.shares.of(source, mark.id) or []
                 one = len(arrays) == 1 or self.graph[source].folded is None  # a scope sends out several tensors
                 one = one and all(array.shape == self.graph[source].shape for array in arrays)
-                yield source, sum(arrays[1:], arrays[0]) if one else None
+                yield source, sum(arrays[1:], arrays[0]) if one and arrays else None
 
 
 def _time(mark: Mark) -> int | None:
