@@ -135,12 +135,13 @@ class _Cells(Ranks):
 
     def _card(self, kind: str, text: str, mark: Mark, heights: tuple[int, int]) -> dict[str, Any]:
         """Return the look of a state: a circle, or a card with a row for its value and one for its gradient."""
-        if not self.rows:
+        told = self.show.tells(mark) or (self.gradients is not None and mark.grad is not None)
+        if not self.rows or not told:
             return marks.state(kind, text)
         look = marks.card(kind, marks.heading(text, "", mark, self.show), mark, self.show)
         label = str(look["label"])
         if 'PORT="v"' not in label:
-            label = label.replace("<TR><TD>", '<TR><TD PORT="v">', 1)
+            label = label.replace("<TR><TD>", '<TR><TD PORT="v" WIDTH="36">', 1)
         if 'PORT="g"' not in label:
             label = label.removesuffix("</TABLE>") + '<TR><TD PORT="g"></TD></TR></TABLE>'
         for port, height in zip("vg", heights, strict=True):
@@ -362,15 +363,9 @@ class _Cells(Ranks):
             self.use([cell.id], id, f"n{cell.id}", f"n{id}", leftward, "", (outof, self._at(id, entry)), **line)
 
     def _at(self, id: int, side: str) -> Port:
-        """Return where lines meet a mark on one side of it."""
-        if not self.rows:
-            return NOWHERE
-        mark = self.graph[id]
-        if id in self.states:
-            return Port(f"v:{side}", f"g:{side}")
-        value = self.show.values and mark.value is not None and id not in self.boxes and not mark.times
-        gradient = self.show.grads and mark.grad is not None and id not in self.boxes and not mark.times
-        return Port(f"v:{side}" if value else "", f"g:{side}" if gradient else "")
+        """Return where lines meet a mark on one side of it: at the rows of its card, if it has them."""
+        label = str(self.nodes[f"n{id}"]["label"])
+        return Port(*(f"{port}:{side}" if f'PORT="{port}"' in label else "" for port in "vg"))
 
     def _add_loop(self, track: Track, cell: Cell, name: str) -> str:
         """Add the line on which a state goes back to the only cell, and return the point where it arrives."""
