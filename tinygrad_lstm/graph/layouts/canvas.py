@@ -110,9 +110,9 @@ class Canvas:
     def put(self, name: str, look: dict[str, Any], x: float, y: float, size: Size) -> str:
         """Add a node, and return its name; what is round keeps its own size."""
         width, height = extent(look) if look.get("shape") in ("circle", "ellipse") else size
-        if look.get("shape") == "plain":  # a table is as large as it must be
-            table = f'<TABLE WIDTH="{round(width)}" HEIGHT="{round(height)}" BORDER="1"'
-            look = {**look, "label": Html(look["label"].replace('<TABLE BORDER="1"', table, 1))}
+        if look.get("shape") == "plain":  # a table is as large as it must be, its rows are as wide as the widest
+            table = look["label"].replace('<TABLE BORDER="1"', f'<TABLE HEIGHT="{round(height)}" BORDER="1"', 1)
+            look = {**look, "label": Html(table.replace("<TD>", f'<TD WIDTH="{round(width) - 2}">', 1))}
         self.nodes[name] = Node(look, x, y, width, height)
         return name
 

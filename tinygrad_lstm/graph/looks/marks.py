@@ -20,6 +20,7 @@ from ..structure.recurrence import step_before, step_of
 from ..view import View
 from . import strips
 from .dot import Html, Tooltip, Writer, clipped, escaped, token
+from .measures import extent
 from .theme import FILLS, LINES, SURFACES, TEXTS, heat
 
 TEXT, SECONDARY, LINE = TEXTS["text"][0], TEXTS["secondary"][0], LINES["edge"][0]
@@ -87,7 +88,8 @@ class Show:
     @classmethod
     def of(cls, graph: Graph, view: View, backward: bool = False) -> Show:
         """Return what a view of a graph asks for; ``backward`` as that of the picture, if it is to show no values."""
-        values, grads = view.values, view.grads or backward
+        values = view.values
+        grads = (view.grads or backward) and any(mark.grad is not None for mark in graph)
         tinted = [mark.shape for mark in graph if mark.shape and cls(values, grads).tells(mark)]
         return cls(
             values,
@@ -341,8 +343,10 @@ def _with_sign(strip: str, kind: str) -> str:
     """Return a strip with a ∂ to its left, and as much blank to its right: it stands under that of the value."""
     sign = f'<FONT COLOR="{_del(kind)}" POINT-SIZE="11">∂</FONT>'
     around = ['<TD WIDTH="10" FIXEDSIZE="TRUE" HEIGHT="16">', "</TD>"]
+    width, height = extent({"shape": "plain", "label": Html(strip)})
     return (
-        '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">'
+        '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0" FIXEDSIZE="TRUE" '
+        f'WIDTH="{math.ceil(width) + 20}" HEIGHT="{max(math.ceil(height), 16)}">'
         f"<TR>{around[0]}{sign}{around[1]}<TD>{strip}</TD>{around[0]}{around[1]}</TR></TABLE>"
     )
 
