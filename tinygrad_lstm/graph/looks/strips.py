@@ -176,10 +176,10 @@ def _td(cell: Cell, width: int, height: int, numbers: bool) -> str:
     """Return one cell as HTML; one that holds no number says so even where numbers are not written."""
     if cell.tint is None:
         fill, colour = SURFACES["no number"][0], TEXTS["result text"][0]
-        text = cell.text if width >= WIDE else cell.text[-1].replace("N", "?")
+        text = cell.text.replace("NaN", "NaN" if width >= WIDE else "?")
     else:
         fill, colour = heat(cell.tint), ink(cell.tint)
         text = cell.text if numbers or cell.always else ""
-    points = 9 if height >= TALL else 8
+    points = 9 if height >= TALL else 8 if len(text) == 1 else 6
     word = f'<FONT POINT-SIZE="{points}" COLOR="{colour}">{escaped(text)}</FONT>' if text and height > THIN else ""
     return f'<TD BGCOLOR="{fill}" WIDTH="{width}" HEIGHT="{height}" FIXEDSIZE="TRUE">{word}</TD>'
