@@ -99,7 +99,9 @@ class _Flow:
             look: dict[str, Any] = {"weight": 20 if straight else 2, "penwidth": TRACK}
             ports = self._ports("v", source, target) if straight else {}
             if (ports or edge in self.factors) and uses > 1:
-                uses, look["label"] = 1, " twice " if uses == 2 else f" {uses} times "
+                if self.factors.get(edge) is None:  # a derivative says it too
+                    look["label"] = " twice " if uses == 2 else f" {uses} times "
+                uses = 1
             for _ in range(uses):
                 self.dot.edge(f"n{source}", f"n{target}", **look, **ports, class_=f"fwd from-n{source} to-n{target}")
         elif edge not in self.factors:
