@@ -48,8 +48,8 @@ def draw(thing: Drawable, *files: str | os.PathLike[str], **options: Unpack[Opti
     ValueError
         If nothing was recorded, or a suffix is unknown.
     RenderError
-        If neither the program ``dot`` nor pygraphviz is there, or the picture is too large or takes too long; the
-        source is then written beside the file.
+        If neither the program ``dot`` nor pygraphviz is there, or the picture is too large or takes too long. All other
+        files are written first, and the source beside each that could not be drawn, unless another file has its name.
 
     Examples
     --------
@@ -77,8 +77,9 @@ def draw(thing: Drawable, *files: str | os.PathLike[str], **options: Unpack[Opti
         title=layout.title.strip() or "A computation",
         description=described(layout.graph),
     )
-    for path in paths:
-        _write(path, picture, lambda: _page(thing, options))
+    failed = list(filter(None, [_write(path, picture, lambda: _page(thing, options)) for path in paths]))
+    if failed:
+        raise RenderError(" ".join(dict.fromkeys(sentence for sentences in failed for sentence in sentences)))
     return picture
 
 
@@ -95,13 +96,21 @@ def _page(thing: Drawable, options: Options) -> str:
     return page(laid_out(thing, view), view.theme)
 
 
-def _write(path: Path, picture: Picture, page: Callable[[], str]) -> None:
-    """Write a picture; if it cannot be drawn, its source beside it."""
+def _write(path: Path, picture: Picture, page: Callable[[], str]) -> tuple[str, ...]:
+    """Write a picture; if it cannot be drawn, write its source beside it, and say why and where that is."""
     form = path.suffix[1:].lower()
     try:
         content = page().encode() if form == "html" else str(picture).encode() if form == "dot" else picture.pipe(form)
     except RenderError as error:
-        source = path.with_suffix(".dot")
-        source.write_text(str(picture), encoding="utf-8")
-        raise RenderError(f"{error} The source of {path.name} is in {source}.") from None
+        return str(error), _written_beside(path, str(picture))
     path.write_bytes(content)
+    return ()
+
+
+def _written_beside(path: Path, text: str) -> str:
+    """Write the source of a picture unless somebody else's file has its name, and say which it was."""
+    source = path.with_suffix(".dot")
+    if source.exists() and source.read_bytes() != text.encode():
+        return f"The source of {path.name} is not written, for there is another {source} already."
+    source.write_bytes(text.encode())
+    return f"The source of {path.name} is in {source}."

@@ -46,10 +46,16 @@ class RenderError(RuntimeError):
     """There is no Graphviz, or it could not draw; the message says what to do."""
 
 
+DATE = re.compile(rb"/CreationDate \(D:[^)]*\)")
+"""When a PDF was drawn, which it says, so that it would be another on every run."""
+
+
 def render(text: str, form: str, *, theme: Theme = "light", title: str = "", description: str = "") -> bytes:
     """Return DOT text drawn as ``svg``, ``png`` or ``pdf``; an SVG says what it shows and has its theme."""
     content = drawn(text, form)
-    return finished(content.decode(), theme, title, description).encode() if form == "svg" else content
+    if form == "svg":
+        return finished(content.decode(), theme, title, description).encode()
+    return DATE.sub(lambda date: b" " * len(date[0]), content) if form == "pdf" else content
 
 
 def drawn(text: str, form: str) -> bytes:
@@ -123,9 +129,14 @@ def _stderr_into(file: IO[bytes]) -> Iterator[None]:
 
 
 def _judge(said: bytes, failed: bool) -> None:
-    """Raise what Graphviz called an error, though it may have gone on after it; pass on what else it said."""
+    """Raise what Graphviz called an error, though it may have gone on after it; pass on what else it remarked."""
     lines = [line for line in said.decode(errors="replace").splitlines() if not line.startswith(UNHEARD)]
     if failed or any(line.startswith("Error") for line in lines):
         raise RenderError(f"draw: Graphviz failed: {' '.join(lines).strip(' .')}.")
     for line in lines:
-        print(line, file=sys.stderr)
+        pass_on(line)
+
+
+def pass_on(remark: str) -> None:
+    """Let somebody hear what Graphviz remarked."""
+    print(remark, file=sys.stderr)

@@ -13,9 +13,11 @@ __all__ = ["Picture"]
 
 
 class Picture(graphviz.Source):  # type: ignore[misc]
-    """A `graphviz.Source` that needs no program ``dot``, and knows what it shows and in which theme.
+    """A `graphviz.Source` that knows what it shows and in which theme.
 
-    ``str(picture)`` and ``picture.source`` are the DOT text, the same on every run; a notebook shows the SVG.
+    ``str(picture)`` and ``picture.source`` are the DOT text, the same on every run; a notebook shows the SVG. This
+    and what ``pipe`` makes as ``svg``, ``png`` or ``pdf`` need pygraphviz or the program ``dot``; ``render``, ``view``
+    and other formats need the program.
 
     Attributes
     ----------
