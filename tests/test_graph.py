@@ -29,8 +29,6 @@ from tinygrad_lstm.graph.structure.ir import Graph, Mark, read
 from tinygrad_lstm.graph.structure.recurrence import with_steps
 from tinygrad_lstm.graph.structure.simplify import gate_level
 
-pytestmark = pytest.mark.usefixtures("graphviz_has_nothing_to_say")
-
 GOLDEN = Path(__file__).parent / "golden"
 SVG = "{http://www.w3.org/2000/svg}"
 

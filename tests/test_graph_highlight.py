@@ -146,7 +146,6 @@ def test_nothing_moves_and_nothing_is_lost(
     options: dict[str, Any],
     name: str,
     svg: Callable[[str], ElementTree.Element],
-    graphviz_has_nothing_to_say: None,
 ) -> None:
     tape = thing()
     plain, some = to_dot(tape, **options), to_dot(tape, **options, highlight=name)

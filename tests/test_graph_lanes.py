@@ -23,8 +23,6 @@ from tinygrad_lstm.graph.structure.recurrence import Unrolled, with_steps
 from tinygrad_lstm.graph.structure.simplify import gate_level
 from tinygrad_lstm.graph.structure.unrolling import unrolled
 
-pytestmark = pytest.mark.usefixtures("graphviz_has_nothing_to_say")
-
 GOLDEN = Path(__file__).parent / "golden"
 V = nn.variants
 

@@ -25,10 +25,10 @@ from tinygrad_lstm.graph.structure.ir import Graph, Mark, read
 from tinygrad_lstm.graph.structure.recurrence import with_steps
 from tinygrad_lstm.graph.view import View
 
-pytestmark = pytest.mark.usefixtures("graphviz_has_nothing_to_say")
-
 GOLDEN = Path(__file__).parent / "golden"
 SVG = "{http://www.w3.org/2000/svg}"
+CELLS = {"level": "cell", "values": True, "grads": True}
+"""The options of a picture of cells with all that it can tell."""
 
 # Programs
 
@@ -643,6 +643,37 @@ def test_the_other_direction_runs_to_the_left_over_the_same_columns(
         assert places[f"n{forward.id}"][0] == pytest.approx(places[f"n{backward.id}"][0], abs=0.6)
         (state,), (turned,) = layout.graph.uses[forward.id], layout.graph.uses[backward.id]
         assert places[f"n{turned.id}"][0] < places[f"n{forward.id}"][0] < places[f"n{state.id}"][0]
+
+
+@pytest.mark.parametrize("direction", ["forward", "both", "backward"])
+@pytest.mark.parametrize("make", [lambda: swept(nn.LSTM(2, 3), 30), lambda: swept(nn.LSTM(2, 3, bidirectional=True))])
+def test_lines_meet_the_rows_of_cards_and_what_has_no_rows_elsewhere(
+    make: Callable[[], tg.Tape], direction: str, svg: Callable[[str], ElementTree.Element]
+) -> None:
+    text = to_dot(make(), **CELLS, direction=direction)
+    svg(text)  # in which Graphviz finds nothing amiss
+    labels = dict(re.findall(r'^ *"(\w+)" \[.*?label=(.*)\];$', text, flags=re.MULTILINE))
+    ends = re.findall(r'"(\w+)" -> "(\w+)" \[(.*)\];', text)
+    ports = [(tail, *re.findall(r'tailport="(\w+)', look)) for tail, _, look in ends]
+    ports += [(head, *re.findall(r'headport="(\w+)', look)) for _, head, look in ends]
+    met = [(node, port) for node, *found in ports for port in found]
+    assert len(met) > 10
+    assert all(f'PORT="{port}"' in labels[node] for node, port in met)
+
+
+def swept(layer: nn.Module, steps: int = 2) -> tg.Tape:
+    """Return the tape of a layer over some steps whose outputs are all gathered, and its derivative."""
+    with tg.Tape() as tape:
+        outputs, _ = layer(tg.randn(steps, 1, 2))
+        tg.square(outputs).mean().named("loss").backward()
+    return tape
+
+
+def test_a_state_without_a_gradient_is_a_circle_where_gradients_are_shown() -> None:
+    text = to_dot(swept(nn.LSTM(2, 3)), level="cell", grads=True)
+    (first,) = re.findall(r'"n\d+" \[shape="circle"[^\n]*label=<c₀>', text)
+    assert first
+    assert len(re.findall(r'shape="circle"', text)) == 2
 
 
 def test_weights_are_counted_once_for_all_steps() -> None:

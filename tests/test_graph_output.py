@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import numpy
 import pytest
 from browser import Browser, browser, program
 
@@ -58,13 +59,6 @@ def named(name: str) -> tg.Tape:
     with tg.Tape() as tape, tg.scope(name):
         op(p * tg.ones((2,)).named(name)).named(name).sum().named(name).backward()
     return tape
-
-
-@pytest.fixture(autouse=True)
-def _graphviz_has_nothing_to_say(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
-    """Fail a test in which Graphviz has complained."""
-    yield
-    assert "Warning:" not in capfd.readouterr().err
 
 
 @pytest.fixture
@@ -180,9 +174,13 @@ def test_what_graphviz_only_prints_is_an_error(
     assert "\n" not in str(raised.value)
 
 
-def test_what_graphviz_remarks_is_passed_on(libraries: None, capfd: pytest.CaptureFixture[str]) -> None:
+def test_what_graphviz_remarks_is_passed_on(
+    libraries: None, remarks: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
     rendering.render("digraph { n1 [shape=nosuch]; }", "svg")
     assert capfd.readouterr().err == "Warning: using box for unknown shape nosuch\n"
+    assert remarks == ["Warning: using box for unknown shape nosuch"]
+    remarks.clear()
 
 
 # The picture as a value
@@ -218,6 +216,36 @@ def test_other_formats_are_made_by_the_program_dot(monkeypatch: pytest.MonkeyPat
     (tmp_path / "dot").write_text(f"#!{sys.executable}\nimport sys; sys.stdin.read(); print(*sys.argv[1:])")
     (tmp_path / "dot").chmod(0o700)
     assert draw(square()).pipe("jpeg", encoding="utf-8").split() == ["-Kdot", "-Tjpeg"]
+
+
+def test_a_failed_picture_does_not_write_over_anything(no_graphviz: None, tmp_path: Path) -> None:
+    (tmp_path / "y.dot").write_text("mine")
+    with pytest.raises(
+        RenderError, match=r"The source of y\.svg is not written, for there is another .*y\.dot already"
+    ):
+        draw(square(), tmp_path / "y.svg")
+    assert (tmp_path / "y.dot").read_text() == "mine"
+    for _ in range(2):
+        with pytest.raises(RenderError, match=r"The source of z\.svg is in .*z\.dot\.$"):
+            draw(square(), tmp_path / "z.svg")
+    assert (tmp_path / "z.dot").read_text(encoding="utf-8") == to_dot(square())
+
+
+def test_all_files_are_tried_and_each_that_failed_is_named(no_graphviz: None, tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("a.png", "b.html", "c.dot")]
+    with pytest.raises(RenderError) as raised:
+        draw(square(), *files)
+    assert str(raised.value).count("pip install pygraphviz") == 1
+    assert re.findall(r"The source of (\S+) is in \S*?(\w\.dot)\.", str(raised.value)) == [
+        ("a.png", "a.dot"), ("b.html", "b.dot")
+    ]  # fmt: skip
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.dot", "b.dot", "c.dot"]
+
+
+def test_a_pdf_is_the_same_whenever_it_is_drawn(graphviz: None) -> None:
+    content = draw(square()).pipe("pdf")
+    assert content.startswith(b"%PDF")
+    assert b"CreationDate" not in content
 
 
 # In a notebook
@@ -309,7 +337,7 @@ def test_a_module_that_stands_in_two_places_has_one_line_and_shared_numbers_coun
 # A page that goes through a computation
 
 
-def trained(kind: type[nn.Module] = nn.LSTM, steps: int = 2) -> tg.Tape:
+def trained(kind: Callable[[int, int], nn.Module] = nn.LSTM, steps: int = 2) -> tg.Tape:
     model = kind(2, 3)
     with tg.Tape() as tape:
         outputs, _ = model(tg.randn(steps, 1, 2).named("x"))
@@ -395,6 +423,34 @@ def test_a_page_has_the_numbers_the_equations_and_the_lines_of_the_program(tmp_p
     ]  # fmt: skip
     last = told["steps"][-1]
     assert [share["rows"] for _, share in last["shares"]] == [[["3"]], [["−2"]]]
+
+
+@pytest.mark.parametrize("make", [lambda: trained(steps=3), lambda: trained(nn.GRU, 3)], ids=["lstm", "gru"])
+def test_the_shares_of_a_gradient_add_up_to_it(make: Callable[[], tg.Tape], tmp_path: Path, graphviz: None) -> None:
+    draw(make(), tmp_path / "y.html")
+    told = story(tmp_path / "y.html")
+    shares: dict[int, list[Any]] = {}
+    for step in told["steps"]:
+        for source, share in step.get("shares", []):
+            shares.setdefault(source, []).append(read(share["rows"]))
+    assert max(map(len, shares.values())) > 3
+    for source, sent in shares.items():
+        whole = read(told["marks"][str(source)]["grad"]["rows"])
+        numpy.testing.assert_allclose(sum(sent), whole, rtol=1e-2, atol=1e-6)
+
+
+def read(rows: list[list[str]]) -> numpy.ndarray:
+    """Return the numbers of a table on a page."""
+    return numpy.asarray([[float(text.replace("−", "-")) for text in row] for row in rows])
+
+
+def test_a_share_that_is_not_known_has_no_number_before_the_whole(tmp_path: Path, graphviz: None) -> None:
+    draw(trained(lambda *sizes: nn.LSTM(*sizes, layer_norm=True)), tmp_path / "y.html")
+    told = story(tmp_path / "y.html")
+    shares = [share for step in told["steps"] for share in step.get("shares", [])]
+    unknown = {source for source, share in shares if share is None}
+    assert ["".join(told["marks"][str(source)]["name"]) for source in unknown] == ["h₁"]
+    assert all(told["marks"][str(source)]["grad"] for source in unknown)
 
 
 def test_equations_name_folded_scopes_and_what_no_formula_is_known_of(tmp_path: Path, graphviz: None) -> None:

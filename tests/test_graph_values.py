@@ -8,6 +8,7 @@ import re
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy
@@ -26,9 +27,8 @@ from tinygrad_lstm.graph.looks.marks import Show, card, heading, summary
 from tinygrad_lstm.graph.output import render as rendering
 from tinygrad_lstm.graph.structure.ir import Graph, Mark, norm, read
 from tinygrad_lstm.graph.structure.recurrence import with_steps
+from tinygrad_lstm.graph.structure.shares import Shares
 from tinygrad_lstm.graph.structure.simplify import gate_level
-
-pytestmark = pytest.mark.usefixtures("graphviz_has_nothing_to_say")
 
 SVG = "{http://www.w3.org/2000/svg}"
 GOLDEN = Path(__file__).parent / "golden"
@@ -213,6 +213,84 @@ def test_what_gates_send_back_through_one_product_is_divided_among_them() -> Non
     assert len({round(share, 6) for share in shares}) == 4
 
 
+def linear_of_two(x: tg.Tensor) -> tg.Tensor:
+    """Return two gates of one product."""
+    product = nn.Linear(3, 4)(x)
+    return tg.sigmoid(product[..., :2]) * tg.tanh(product[..., 2:])
+
+
+def product_of_two(x: tg.Tensor) -> tg.Tensor:
+    """Return two gates of a sum of products."""
+    weight, other = (tg.randn(3, 4, requires_grad=True).named(name) for name in ("u", "w"))
+    one, two = tg.split(x @ weight + x @ other, 2, axis=-1)
+    return tg.sigmoid(one) * tg.tanh(two)
+
+
+def transposed(x: tg.Tensor) -> tg.Tensor:
+    """Return two gates of a product with its weight on the left."""
+    product = tg.randn(4, 3, requires_grad=True).named("w") @ x
+    return tg.sigmoid(product[:2]) * tg.tanh(product[2:])
+
+
+def sent_by(make: Callable[[tg.Tensor], tg.Tensor]) -> tuple[Graph, Mark, list[Any]]:
+    """Return what the users of a tensor have sent back to it, one by one."""
+    with tg.Tape() as tape:
+        x = (tg.randn(3, 3) * tg.randn(3, 3, requires_grad=True)).named("x")
+        make(x).sum().named("L").backward()
+    graph = gate_level(read(tape))
+    mark = next(mark for mark in graph if mark.label == "x")
+    shares = Shares(graph)
+    return graph, mark, [shares.of(mark.id, user.id) for user in graph.uses[mark.id]]
+
+
+@pytest.mark.parametrize("make", [linear_of_two, product_of_two, transposed])
+def test_what_gates_of_one_product_sent_back_is_known_of_each_and_adds_up(
+    make: Callable[[tg.Tensor], tg.Tensor],
+) -> None:
+    graph, x, sent = sent_by(make)
+    assert len(sent) == 2
+    total = sum(array for arrays in sent for array in arrays)
+    numpy.testing.assert_allclose(total, x.grad, rtol=1e-4, atol=1e-6)
+    whole = [sum(graph.contributions(x.id, user.id)) for user in graph.uses[x.id]]
+    assert all(abs(sum(arrays) - array).max() > 1e-3 for arrays, array in zip(sent, whole, strict=True))
+
+
+def test_each_gate_of_an_lstm_sent_what_its_rows_of_the_weight_make_of_its_gradient() -> None:
+    layer = nn.LSTM(2, 3)
+    with tg.Tape() as tape:
+        output, _ = layer(tg.randn(3, 2, 2))
+        tg.square(output[-1]).sum().backward()
+    graph = gate_level(with_steps(read(tape)))
+    h = next(mark for mark in graph if mark.label == "h" and not mark.stored and "t=2" in mark.scope)
+    weight, shares = tg.backend.to_host(layer.weight_hh_l0.data), Shares(graph)
+    gates = {user.label: user for user in graph.uses[h.id] if user.parts}
+    for label, rows in zip("ifgo", numpy.split(weight, 4), strict=True):
+        gate = gates[label]
+        slope = 1 - gate.value**2 if label == "g" else gate.value * (1 - gate.value)
+        (sent,) = shares.of(h.id, gate.id)
+        numpy.testing.assert_allclose(sent, (gate.grad * slope) @ rows, rtol=1e-4, atol=1e-6)
+
+
+def test_a_share_that_cannot_be_known_is_none() -> None:
+    with tg.Tape() as tape:
+        output, _ = nn.LSTM(2, 3, layer_norm=True)(tg.randn(3, 2, 2))
+        tg.square(output[-1]).sum().backward()
+    graph = gate_level(with_steps(read(tape)))
+    h = next(mark for mark in graph if mark.label == "h" and not mark.stored and "t=2" in mark.scope)
+    assert [Shares(graph).of(h.id, user.id) for user in graph.uses[h.id]] == [None] * 4
+
+
+def test_a_weight_that_has_changed_since_tells_nothing() -> None:
+    layer = nn.Linear(3, 4)
+    with tg.Tape() as tape:
+        product = layer(tg.exp(tg.randn(2, 3, requires_grad=True)).named("x"))
+        (tg.sigmoid(product[..., :2]) * tg.tanh(product[..., 2:])).sum().backward()
+        layer.weight.data *= 2.0
+    graph = gate_level(read(tape))
+    x = next(mark for mark in graph if mark.label == "x")
+    assert [Shares(graph).of(x.id, user.id) for user in graph.uses[x.id]] == [None, None]
+
+
 def test_norms_do_not_overflow_and_are_none_of_nothing() -> None:
     assert norm(numpy.asarray([3e30, 4e30], dtype="float32")) == pytest.approx(5e30)
     assert norm(numpy.zeros((0, 2))) == 0.0
@@ -248,7 +326,7 @@ def test_what_is_no_number_is_seen() -> None:
     assert [cell.tint is None for cell in rows[0]] == [True, True, True, False]
     for text in (strips.strip(rows), strips.strip(rows, numbers=True), strips.strip(rows, height=strips.THIN)):
         assert text.count(theme.SURFACES["no number"][0]) == 3
-    assert ">?<" in strips.strip(rows)
+    assert re.findall(r">([?∞−]+)<", strips.strip(rows)) == ["?", "∞", "−∞"]
     assert cells(strips.values(numpy.asarray([[math.inf, -math.inf] * 10])))[0][0] == "NaN"
 
 
@@ -338,6 +416,38 @@ def test_every_picture_with_everything_is_well_formed_and_in_the_colours_of_the_
     assert set(re.findall(r'(?i)color="(#[^"]*)"', dark)) == {theme.PALETTE[colour] for colour in used}
 
 
+@pytest.mark.parametrize("options", [{"values": True, "grads": True}, {"direction": "backward"}], ids=str)
+@pytest.mark.parametrize("level", ["gate", "cell"])
+def test_what_a_card_tells_stands_in_its_middle(
+    level: str, options: dict[str, Any], svg: Callable[[str], ElementTree.Element]
+) -> None:
+    checked = 0
+    for group in svg(to_dot(lstm(), level=level, **options)).iter(f"{SVG}g"):
+        shapes = [across(shape) for shape in group.iter() if shape.tag in (f"{SVG}path", f"{SVG}polygon")]
+        left, right = max(shapes, key=lambda ends: ends[1] - ends[0], default=(0.0, 0.0))
+        cells = [ends for ends in shapes if ends[1] - ends[0] < (right - left) / 2]
+        if group.get("class", "").startswith("node") and cells:
+            assert min(cells)[0] + max(end for _, end in cells) == pytest.approx(left + right, abs=3)
+            checked += 1
+    assert checked >= 6
+
+
+def across(shape: ElementTree.Element) -> tuple[float, float]:
+    """Return the left and the right end of a shape."""
+    places = [float(x) for x in re.findall(r"(-?[\d.]+),", shape.get("d") or shape.attrib["points"])]
+    return min(places), max(places)
+
+
+def test_gradients_are_explained_where_there_are_any() -> None:
+    model = nn.LSTM(2, 3)
+    with tg.Tape():
+        model(tg.ones((2, 1, 2)))[0].sum().backward()
+    with tg.Tape() as tape:
+        model(tg.ones((2, 1, 2)))
+    assert "∂" not in to_dot(tape, values=True, grads=True)
+    assert "∂" in to_dot(tape, values=True, grads=True, level="op")
+
+
 # The flow of a small expression
 
 
@@ -382,7 +492,19 @@ def test_lines_back_have_the_local_derivatives() -> None:
     assert sorted(labels) == sorted(
         ["× −0.60", "× 2.00", "× 1.00", "× 1.00", "× 0.86", "× 1.00", "× −1.00", "× −0.88 twice"]
     )
-    assert 'label=" twice "' in text
+    assert "twice" not in "".join(re.findall(r'"fwd [^\n]*', text))
+
+
+def test_what_is_used_twice_says_so_once() -> None:
+    x, y = (tg.asarray(v, requires_grad=True).named(n) for n, v in (("x", 2.0), ("y", 3.0)))
+    with tg.Tape() as tape:
+        (x * y + x + x * x + y / x).backward()
+    for direction, label in (("both", " × 2.00 twice "), ("backward", " × 2.00 twice "), ("forward", "")):
+        text = to_dot(tape, values=True, grads=True, direction=direction)
+        assert re.findall(r'label="([^"]*twice[^"]*)"', text) == [label] * (direction != "forward")
+    with tg.Tape() as tape:
+        (x * x).named("z")
+    assert re.findall(r'label="([^"]*twice[^"]*)"', to_dot(tape, values=True)) == [" twice "]
 
 
 @pytest.mark.parametrize(
