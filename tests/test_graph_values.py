@@ -555,6 +555,19 @@ def test_lines_are_as_wide_as_they_carry() -> None:
     assert THINNEST + (THICKEST - THINNEST) * math.sqrt(half / max(flows.values())) == (THINNEST + THICKEST) / 2
 
 
+def test_what_comes_back_from_all_gates_is_the_gradient_and_not_four_of_it() -> None:
+    with tg.Tape() as tape:
+        output, _ = nn.LSTM(2, 3)(tg.randn(3, 2, 2))
+        tg.square(output[-1]).sum().backward()
+    graph = gate_level(with_steps(read(tape)))
+    h = next(mark for mark in graph if mark.label == "h" and not mark.stored and "t=2" in mark.scope)
+    gates = [user.id for user in graph.uses[h.id]]
+    lines, shares = Backward(graph), Shares(graph)
+    assert lines.flow(h.id, *gates) == pytest.approx(norm(h.grad), rel=1e-4)
+    for gate in gates:
+        assert lines.flow(h.id, gate) == pytest.approx(norm(shares.of(h.id, gate)[0]))
+
+
 def test_the_title_of_an_expression_is_what_it_computes() -> None:
     assert ">L = (tanh(w·x + b) − y)²<" in to_dot(loss())
     assert ">L = (" not in to_dot(loss(), title="")

@@ -7,9 +7,11 @@ was multiplied there.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from ..structure.ir import Edge, Graph, norm
+from ..structure.shares import Shares
 from ..view import View
 from .dot import Tooltip
 from .marks import written
@@ -38,7 +40,8 @@ class Backward:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self.flows = {edge: graph.flow(*edge) for edge in graph.edges}
+        self.shares = Shares(graph)
+        self.flows = {edge: self._together(edge.source, [edge.target]) for edge in dict.fromkeys(graph.edges)}
         self.largest = max((flow for flow in self.flows.values() if math.isfinite(flow)), default=0.0)
 
     def goes(self, source: int, target: int) -> bool:
@@ -49,9 +52,15 @@ class Backward:
         """Return the norm of what a mark got from some of its users together; 0 if nothing."""
         if len(targets) == 1:
             return self.flows.get(Edge(source, targets[0]), 0.0)
-        arrays = [array for target in dict.fromkeys(targets) for array in self.graph.contributions(source, target)]
-        if len({array.shape for array in arrays}) > 1:
-            return math.hypot(*map(norm, arrays))
+        return self._together(source, list(dict.fromkeys(targets)))
+
+    def _together(self, source: int, targets: Sequence[int]) -> float:
+        """Return the norm of the sum of what several marks have sent, or of what is known of each."""
+        sent = [self.shares.of(source, target) for target in targets]
+        arrays = [array for arrays in sent if arrays is not None for array in arrays]
+        several = self.graph[source].folded is not None or len({array.shape for array in arrays}) > 1
+        if several or None in sent:
+            return math.hypot(*(self.graph.flow(source, target) for target in targets))
         return norm(sum(arrays[1:], arrays[0])) if arrays else 0.0
 
     def line(self, source: int, *targets: int) -> dict[str, Any]:
