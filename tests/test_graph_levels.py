@@ -661,6 +661,26 @@ def test_lines_meet_the_rows_of_cards_and_what_has_no_rows_elsewhere(
     assert all(f'PORT="{port}"' in labels[node] for node, port in met)
 
 
+@pytest.mark.parametrize("make", [lambda: swept(nn.LSTM(2, 3), 30), lambda: swept(nn.LSTM(2, 3, bidirectional=True))])
+def test_values_and_gradients_have_each_a_straight_rail(
+    make: Callable[[], tg.Tape], svg: Callable[[str], ElementTree.Element]
+) -> None:
+    tape = make()
+    stacks = {f"to-n{mark.id}" for mark in read(tape) if mark.op == "stack"}
+    rails: dict[str, list[float]] = {"fwd": [], "bwd": []}
+    for line in svg(to_dot(tape, **CELLS, direction="both")).iter(f"{SVG}g"):
+        classes, path = line.attrib.get("class", "").split(), line.find(f".//{SVG}path")
+        if path is not None and not stacks.isdisjoint(classes):
+            points = [(float(x), float(y)) for x, y in re.findall(r"([-\d.]+),([-\d.]+)", path.attrib["d"])]
+            xs, ys = zip(*points, strict=True)
+            assert min(max(xs) - min(xs), max(ys) - min(ys)) < 5
+            if max(xs) - min(xs) > 5:
+                assert max(ys) - min(ys) < 1
+                rails[classes[1]].append(ys[0])
+    assert all(rails.values())
+    assert all(abs(one - other) > 10 for one in rails["fwd"] for other in rails["bwd"])
+
+
 def swept(layer: nn.Module, steps: int = 2) -> tg.Tape:
     """Return the tape of a layer over some steps whose outputs are all gathered, and its derivative."""
     with tg.Tape() as tape:

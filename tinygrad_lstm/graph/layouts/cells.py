@@ -11,13 +11,13 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..looks import marks
 from ..looks.dot import Html, Tooltip, Writer, clipped, escaped
 from ..looks.marks import COLOURS, SECONDARY, TEXT
 from ..looks.strips import ROWS, TALL, THIN
-from ..looks.theme import SURFACES
+from ..looks.theme import LINES, SURFACES
 from ..structure.chains import Cell, Chain, is_row
 from ..structure.columns import Columns
 from ..structure.ir import Graph, Mark, Record
@@ -30,12 +30,16 @@ __all__ = ["cells"]
 WIDTHS = {"c": 4.5, "h": 2.6}
 """Of the lines of states."""
 
+GRADIENT = LINES["gradient"][0]
 WEIGHT = COLOURS["parameter"][1]
 RAIL: dict[str, Any] = {"weight": 50, "penwidth": 2.0, "color": WEIGHT, "class_": "rail"}
 DROP: dict[str, Any] = {"penwidth": 1.2, "color": WEIGHT, "class_": "rail"}
 
 BRANCH, JOINT, TURN, CROSSING = 0.05, 0.07, 0.03, 0.01
 """Widths of points: where a line branches, where a rail does, where one turns, where one crosses another."""
+
+RAILS = 46
+"""How far apart rails of values and of gradients are, as Graphviz places them."""
 
 LOOP, SEQUENCE, INPUT, LOWER, BOX, UPPER, WEIGHTS, UPPER_LOOP, GATHERED, RISEN = range(0, 10_000, 1000)
 """How high things stand in a column, from its bottom: LOWER is the lowest state, UPPER the others."""
@@ -63,6 +67,14 @@ def _line(name: str) -> dict[str, Any]:
 def _numbered(name: str, number: int | None) -> str:
     """Return a name with the number of its step below it; of all steps if there is none."""
     return name + "ₜ" if number is None else marks.subscripted(name, number)
+
+
+class _Rail(NamedTuple):
+    """Where a rail has come to: the points of values and of gradients, and the marks that it carries."""
+
+    value: str
+    back: str
+    carried: list[int]
 
 
 class _Cells(Ranks):
@@ -309,7 +321,7 @@ class _Cells(Ranks):
             look = marks.stored(kind, text, mark, show)
             self.notes.add(marks.origin(self.graph, mark))
         elif column is None and mark.op == "stack" and not mark.label:
-            kind, text, look = "", "stack", marks.bar()
+            kind, text, look = "", "stack", self._bar()
         else:
             text, look = name or mark.op, marks.look(self.graph, mark, show)
         self.kinds.add(kind)
@@ -319,6 +331,14 @@ class _Cells(Ranks):
             self.kinds.add("input")
             index = self.put(f"i{node[1:]}", column, level - 5, **marks.stored("input", picked))
             self.edge(index, node, turned=column is not None, class_="fwd")
+
+    def _bar(self) -> dict[str, Any]:
+        """Return the look of a stack: the end of a rail, or of both where gradients come back beside values."""
+        if self.view.direction != "both":
+            return marks.bar()
+        rows = "".join(f'<TR><TD PORT="{port}" WIDTH="4" HEIGHT="{RAILS}"></TD></TR>' for port in "vg")
+        table = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0"'
+        return {"shape": "plain", "label": Html(f'{table} BGCOLOR="{COLOURS["h"][1]}">{rows}</TABLE>')}
 
     def _of_steps(self, label: str, cell: Cell) -> str:
         """Return a name with the numbers of the steps that it is of."""
@@ -445,7 +465,7 @@ class _Cells(Ranks):
         """
         name = track.chain.states[-1]
         line: dict[str, Any] = {"color": COLOURS[_kind(name)][1], "penwidth": 1.6}
-        rail, carried = "", list[int]()
+        rail = _Rail("", "", [])
         for cell in track.cells:
             id, readers = cell.after[name], self.readers[cell.id]
             over = [user for user in readers if self._is_over(track, user)]
@@ -457,12 +477,8 @@ class _Cells(Ranks):
                 self._branch(track, cell, [*over, *railed])
                 top = self._risen(track, cell, [*over, *railed], line)
             if railed:
-                own = list(dict.fromkeys(i for user in railed for i in readers[user]))
-                stop = self.point(f"r{id}", track.column(cell, JUNCTION), track.height(GATHERED), line["color"])
-                self.part(own, railed, top, stop, turned=True, **line)
-                if rail:
-                    self.part(carried, railed, rail, stop, **line, weight=30)
-                rail, top, carried = stop, stop, [*carried, *own]
+                rail = self._onto_rail(track, cell, (railed, over), top, rail, line)
+                top = rail.value
             for user in over:
                 self.use(readers[user], user, top, f"n{user}", turned=True, **line)
             for user in direct:
@@ -471,17 +487,47 @@ class _Cells(Ranks):
                 self.use(readers[user], user, tail, f"n{user}", ports=ends, **line, weight=30)
         for user in (user for user in self.railed if any(user in self.readers[cell.id] for cell in track.cells)):
             sources = [i for cell in track.cells for i in self.readers[cell.id].get(user, ())]
-            self.use(sources, user, rail, f"n{user}", weight=30, **line)
+            ends = NOWHERE, self._at(user, "w") if rail.back != rail.value else NOWHERE
+            self.use(sources, user, rail.value, f"n{user}", ports=ends, back=(rail.back, f"n{user}"), weight=30, **line)
+
+    def _onto_rail(
+        self, track: Track, cell: Cell, users: tuple[list[int], list[int]], top: str, rail: _Rail, line: dict[str, Any]
+    ) -> _Rail:
+        """Add the line to a rail over the cells and a piece of that, for users beside and above; return where it ends.
+
+        Where values go and gradients come back, the rail is two, each with points of its own, and straight.
+        """
+        id, column = cell.after[track.chain.states[-1]], track.column(cell, JUNCTION)
+        own = list(dict.fromkeys(i for user in users[0] for i in self.readers[cell.id][user]))
+        stop = back = self.point(f"r{id}", column, track.height(GATHERED), line["color"])
+        if self.view.direction == "both":
+            back = self.point(f"b{id}", column, track.height(GATHERED) - 5, line["color"], CROSSING)
+            self.part(own, users[1], back, stop, turned=True, tailclip="false", **line)
+            for point in (stop, back):
+                self.nodes[point]["group"] = f"{point[0]}{track.lane}"
+        clip: dict[str, Any] = {} if back == stop else {"headclip": "false"}
+        self.part(own, users[0], top, back, turned=True, **clip, **line)
+        if rail.value:
+            self.part(rail.carried, users[0], rail.value, stop, back=(rail.back, back), **line, weight=30)
+        return _Rail(stop, back, [*rail.carried, *own])
 
     def _branch(self, track: Track, cell: Cell, users: Sequence[int]) -> None:
-        """Add the point where lines leave a state's track; after the last cell the track leads just there."""
+        """Add the point where lines leave a state's track; after the last cell the tracks lead just there."""
         name = track.chain.states[-1]
         id, leftward = cell.after[name], track.chain.reverse
         point = self.point(f"j{id}", track.column(cell, JUNCTION), self._level(track, name), _line(name)["color"])
         self.nodes[point]["group"] = f"{name}{track.lane}"
-        if track.after(cell) is None:
-            ends = self._at(id, "w" if leftward else "e"), NOWHERE
-            self.part([id], users or list(self.readers[cell.id]), f"n{id}", point, leftward, ends, **_line(name))
+        if track.after(cell) is not None:
+            return
+        ends, back, users = (
+            (self._at(id, "w" if leftward else "e"), NOWHERE),
+            point,
+            users or list(self.readers[cell.id]),
+        )
+        if ends[0].gradient and self.view.direction == "both":
+            back = self.point(f"k{id}", track.column(cell, JUNCTION), self._level(track, name) - 5, GRADIENT, CROSSING)
+            self.come_back([id], users, (back, point), turned=True, headclip="false", tailclip="false")
+        self.part([id], users, f"n{id}", point, leftward, ends, (f"n{id}", back), **_line(name))
 
     def _risen(self, track: Track, cell: Cell, users: Sequence[int], line: dict[str, Any]) -> str:
         """Add the line from a state's track across the tracks and rails above it, and return where it ends."""

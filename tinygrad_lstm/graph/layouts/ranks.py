@@ -7,7 +7,7 @@ are declared the other way round, so that only time and the order from top to bo
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from ..looks.backward import STILL, Backward
@@ -87,7 +87,7 @@ class Ranks:
 
     def use(
         self, sources: Sequence[int], target: int, tail: str, head: str, turned: bool = False, via: str = "",
-        ports: tuple[Port, Port] = (NOWHERE, NOWHERE), **look: Any,
+        ports: tuple[Port, Port] = (NOWHERE, NOWHERE), back: tuple[str, str] | None = None, **look: Any,
     ) -> None:  # fmt: skip
         """Add the line of a use: on which a value goes, on which its gradient comes back, or both, as the direction is.
 
@@ -101,6 +101,8 @@ class Ranks:
             A point on the way of the value.
         ports
             Where they leave the tail and reach the head.
+        back
+            The nodes between which the gradient leads, if it has others.
         look
             What the value's looks like.
         """
@@ -111,16 +113,17 @@ class Ranks:
             for (a, start), (b, end) in itertools.pairwise(stops):
                 classes = carries(sources) + (f" to-n{target}" if b == head else "")
                 self.edge(a, b, turned, tailport=start, headport=end, **{**look, **still, "class_": classes})
-        self._come_back(sources, [target], tail, head, turned, ports, look)
+        self.come_back(sources, [target], back or (tail, head), turned, ports, **look)
 
     def part(self, sources: Sequence[int], users: Sequence[int], tail: str, head: str, turned: bool = False,
-             ports: tuple[Port, Port] = (NOWHERE, NOWHERE), **look: Any) -> None:  # fmt: skip
+             ports: tuple[Port, Port] = (NOWHERE, NOWHERE), back: tuple[str, str] | None = None,
+             **look: Any) -> None:  # fmt: skip
         """Add a part of a line that leads to several users."""
         if self._goes(sources, users):
             still = STILL if self.view.direction == "backward" else {}
             line = {**look, **still, "tailport": ports[0].value, "headport": ports[1].value, "class_": carries(sources)}
             self.edge(tail, head, turned, **line)
-        self._come_back(sources, users, tail, head, turned, ports, look)
+        self.come_back(sources, users, back or (tail, head), turned, ports, **look)
 
     def _goes(self, sources: Sequence[int], users: Sequence[int]) -> bool:
         """Tell whether the line of a value is drawn; where gradients are shown alone, only in place of one."""
@@ -131,15 +134,14 @@ class Ranks:
         lines = self.gradients
         return [] if lines is None else [s for s in sources if any(lines.goes(s, user) for user in users)]
 
-    def _come_back(
+    def come_back(
         self,
         sources: Sequence[int],
         users: Sequence[int],
-        tail: str,
-        head: str,
-        turned: bool,
-        ports: tuple[Port, Port],
-        look: Mapping[str, Any],
+        ends: tuple[str, str],
+        turned: bool = False,
+        ports: tuple[Port, Port] = (NOWHERE, NOWHERE),
+        **look: Any,
     ) -> None:
         """Add the line on which a gradient comes back, if one does."""
         for source in self._comes(sources, users)[:1]:
@@ -148,7 +150,7 @@ class Ranks:
             line = {"arrowsize": 0.6, "weight": look.get("weight", 1), **self.gradients.line(source, *users)}
             line |= {end: look[end] for end in ("tailclip", "headclip") if end in look}
             line |= {"tailport": ports[0].gradient, "headport": ports[1].gradient}
-            self.edge(tail, head, turned, gradient=True, **line)
+            self.edge(*ends, turned, gradient=True, **line)
 
     def written(self, title: str) -> Writer:
         """Return the picture as DOT."""
