@@ -614,6 +614,18 @@ def test_values_appear_when_computed_and_gradients_when_whole(chromium: Browser,
     }
 
 
+def test_a_page_shows_the_parts_of_a_gradient_and_their_sum(chromium: Browser, tmp_path: Path) -> None:
+    file = tmp_path / "y.html"
+    draw(expression(), file)
+    shown = []
+    for place, step in enumerate(story(file)["steps"]):
+        if step["phase"] == "backward":
+            chromium.open(file, f"#{place}")
+            names = "[...document.querySelectorAll('#numbers .name')].map(name => name.textContent).join(', ')"
+            shown.append(chromium.run(names))
+    assert shown == ["∂L, part of ∂e, ∂v₂", "∂v₂, part of ∂e, ∂e", "∂e, ∂a, ∂b"]
+
+
 def test_a_page_plays_by_itself(chromium: Browser, tmp_path: Path) -> None:
     draw(expression(), tmp_path / "y.html")
     chromium.open(tmp_path / "y.html")

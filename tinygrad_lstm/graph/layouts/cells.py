@@ -519,11 +519,8 @@ class _Cells(Ranks):
         self.nodes[point]["group"] = f"{name}{track.lane}"
         if track.after(cell) is not None:
             return
-        ends, back, users = (
-            (self._at(id, "w" if leftward else "e"), NOWHERE),
-            point,
-            users or list(self.readers[cell.id]),
-        )
+        ends, back = (self._at(id, "w" if leftward else "e"), NOWHERE), point
+        users = users or list(self.readers[cell.id])
         if ends[0].gradient and self.view.direction == "both":
             back = self.point(f"k{id}", track.column(cell, JUNCTION), self._level(track, name) - 5, GRADIENT, CROSSING)
             self.come_back([id], users, (back, point), turned=True, headclip="false", tailclip="false")

@@ -119,9 +119,11 @@ function tell(step, back) {
   const add = (name, value, made) => { if (value) numbers.push(table(name, value, made)); };
   if (back) {
     add(del(mark.name), mark.grad, step.phase === "seed");
-    for (const [id, share] of step.shares || [])
-      add(del(marks[id].name, (step.whole || []).includes(id) ? "∂" : "part of ∂"),
-        (step.whole || []).includes(id) ? marks[id].grad : share, true);
+    for (const [id, share] of step.shares || []) {
+      const { name, grad } = marks[id], last = (step.whole || []).includes(id);
+      if (!last || JSON.stringify(share) !== JSON.stringify(grad)) add(del(name, "part of ∂"), share, true);
+      if (last) add(del(name), grad, true);
+    }
   } else {
     for (const id of step.numbers || []) add(marks[id].name, marks[id].value, false);
     if (mark) add(mark.name, mark.value, true);
