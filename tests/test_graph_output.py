@@ -321,8 +321,9 @@ def test_a_module_shows_a_table_of_what_is_in_it() -> None:
 def test_modules_and_parameters_can_have_any_name(name: str) -> None:
     kind = type(name.replace("\x00", "").encode("utf-8", "replace").decode(), (nn.Module,), {})
     model = kind()
-    vars(model)[name] = nn.Linear(1, 1)
-    vars(vars(model)[name])[name] = nn.Parameter(1.0)
+    layer = nn.Linear(1, 1)
+    setattr(model, name, layer)
+    setattr(layer, name, nn.Parameter(1.0))
     table = model._repr_mimebundle_()["text/html"]
     assert set(re.findall(r"</?(\w+)", table)) == {"table", "thead", "tbody", "tr", "th", "td", "br", "code"}
 

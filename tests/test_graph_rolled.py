@@ -15,8 +15,6 @@ from tinygrad_lstm.graph.layout import Layout, laid_out
 from tinygrad_lstm.graph.looks.marks import name
 from tinygrad_lstm.graph.view import View
 
-pytestmark = pytest.mark.usefixtures("graphviz_has_nothing_to_say")
-
 
 def rolled(tape: tg.Tape, **options: object) -> Layout:
     return laid_out(tape, View(rolled=True, **{"level": "gate", **options}))
