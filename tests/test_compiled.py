@@ -226,7 +226,8 @@ def test_compiled_products_are_chosen_where_memory_allows_it() -> None:
         assert kernels.matmul(*given) is None
     for first in (row.astype("float64"), all_rows[:1], all_rows.T.copy().T, np.zeros(1, "float32")):
         assert kernels.matmul(a, b, first) is None
-    assert kernels.matmul(a.astype("int32"), b.astype("int32")) is None
+    for dtype in ("int32", ">f4", ">f8"):
+        assert kernels.matmul(a.astype(dtype), b.astype(dtype)) is None
 
 
 @pytest.mark.parametrize(("rows", "is_much"), [(7, False), (8, True)])
@@ -337,6 +338,8 @@ def test_adam_in_one_pass_is_chosen_where_memory_allows_it() -> None:
         assert kernels.adam(a, other, a, a) is None
     half = a.astype("float16")
     assert kernels.adam(half, half, half, half) is None
+    swapped = a.astype(">f4")
+    assert kernels.adam(swapped, swapped, swapped, swapped) is None
     model = tg.nn.Linear(3, 4)
     optimizer = tg.optim.Adam(model.parameters())
     model.weight.grad, model.bias.grad = tg.ones((3, 4)).T, tg.ones((4,))

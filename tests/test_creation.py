@@ -131,7 +131,7 @@ MISTAKES: dict[str, tuple[type[Exception], Callable[[], Any]]] = {
     "eye: got n_rows = -1, wanted at least 0.": (ValueError, lambda: tg.eye(-1)),
     "eye: got n_cols = 1.5, wanted an int.": (TypeError, lambda: tg.eye(1, 1.5)),
     "linspace: got num = 2.5, wanted an int.": (TypeError, lambda: tg.linspace(0, 1, 2.5)),
-    "ones: got dtype foo, wanted real numbers or bool.": (TypeError, lambda: tg.ones(2, dtype="foo")),
+    "ones: got dtype foo, wanted real numbers or bool, of 64": (TypeError, lambda: tg.ones(2, dtype="foo")),
     "manual_seed: got seed = -1, wanted at least 0.": (ValueError, lambda: tg.manual_seed(-1)),
     "set_rng_state: got a state that get_rng_state did not give": (ValueError, lambda: tg.set_rng_state({})),
     "from_dlpack: got [1], wanted an array with __dlpack__.": (TypeError, lambda: tg.from_dlpack([1])),

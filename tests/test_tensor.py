@@ -72,6 +72,42 @@ def test_numpy_shares_what_is_in_host_memory() -> None:
     assert array.tolist() == [1, 7, 1]
 
 
+@pytest.mark.parametrize("dtype", [">f4", ">f8", ">f2", ">i2", ">u8"])
+def test_bytes_are_brought_into_the_order_of_the_machine(dtype: str) -> None:
+    array = np.arange(4).astype(dtype)
+    for x in (tg.asarray(array), tg.asarray([array])[0], tg.zeros(4, dtype=dtype) + tg.arange(4).astype(dtype)):
+        assert (x.tolist(), x.dtype.isnative, x.dtype) == ([0, 1, 2, 3], True, dtype[1:])
+    with pytest.raises(ValueError, match=r"asarray: got ndarray and copy=False"):
+        tg.asarray(array, copy=False)
+
+
+@ON_HOST
+def test_arrays_of_other_classes_become_plain_ones() -> None:
+    matrix = np.asarray([[1.0, 2.0], [3.0, 4.0]]).view(np.matrix)
+    x = tg.asarray(matrix)
+    assert (x**2).tolist() == [[1, 4], [9, 16]]
+    assert type(x.data) is np.ndarray
+    matrix[0, 0] = 7
+    assert x[0, 0].item() == 7
+    assert tg.asarray(matrix, copy=False).tolist() == x.tolist()
+    copied = tg.asarray(matrix, copy=True)
+    matrix[0, 0] = 8
+    assert copied[0, 0].item() == 7
+    assert tg.sum(tg.asarray(np.ma.masked_array([1.0, 2.0], [False, True]))).item() == 3
+
+
+@pytest.mark.skipif(np.dtype("longdouble").itemsize == 8, reason="there, these are float64")
+def test_what_is_longer_than_64_bits_is_refused() -> None:
+    for make in (
+        lambda: tg.asarray(np.ones(2, "longdouble")),
+        lambda: tg.asarray([np.longdouble(1)]),
+        lambda: tg.asarray([1.0], dtype="longdouble"),
+        lambda: tg.ones(2).astype("longdouble"),
+    ):
+        with pytest.raises(TypeError, match=r"^(asarray|astype): got .*float\d+, wanted .* of 64 bits at most\.$"):
+            make()
+
+
 @pytest.mark.parametrize("data", ["text", None, [object()], 1j])
 def test_what_is_no_number_is_refused(data: Any) -> None:
     with pytest.raises((TypeError, ValueError), match="wanted real numbers or bools"):

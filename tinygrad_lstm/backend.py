@@ -180,8 +180,8 @@ def to_host(array: Array) -> numpy.ndarray[Any, Any]:
 
 
 def to_device(data: Any) -> Array:
-    """Return numbers, nested sequences of them, or an array from either side, as an array of the backend."""
-    return data if isinstance(data, ndarray) else xp.asarray(data)
+    """Return numbers, nested sequences of them, or an array from either side, as an array of the backend itself."""
+    return data if type(data) is ndarray else xp.asarray(data)
 
 
 class Upload:

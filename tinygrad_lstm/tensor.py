@@ -15,7 +15,7 @@ from .backend import Array, ndarray, xp
 from .sweep import growth, retained, sweep
 from .tape import Leaf, Node, describe
 
-__all__ = ["Axis", "DType", "Operand", "Tensor", "asarray", "float32", "method", "own", "wrap"]
+__all__ = ["Axis", "DType", "Operand", "Tensor", "asarray", "float16", "float32", "method", "own", "wrap"]
 
 Operand: TypeAlias = "Tensor | Array | float"
 """What an op takes: a tensor, an array of the backend, or a number."""
@@ -25,10 +25,16 @@ Axis: TypeAlias = "int | tuple[int, ...] | None"
 
 DType: TypeAlias = Any
 
-float32 = xp.dtype("float32")
+float16, float32 = map(xp.dtype, ("float16", "float32"))
 
 PLAIN_DTYPES = (float32, xp.dtype("int64"), xp.dtype("bool"))
 """The types that Python's own numbers become: a printed tensor need not name them."""
+
+NAMES = "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64"
+
+HELD = {dtype: dtype for dtype in map(xp.dtype, NAMES.split())}
+HELD |= {dtype.newbyteorder(): dtype for dtype in HELD}
+"""The element types of tensors, by themselves and by what they are in the other order of bytes."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -50,7 +56,8 @@ class Tensor:
     Raises
     ------
     TypeError, ValueError
-        If the data are no real numbers or bools, or a gradient is asked for of anything but floating point.
+        If the data are no real numbers or bools of 64 bits at most, or a gradient is asked for of anything but floating
+        point.
 
     Examples
     --------
@@ -434,9 +441,11 @@ def _as_array(data: Any, dtype: DType) -> Array:
         data = data.data
     elif not hasattr(data, "dtype"):
         return _from_python(data, dtype)
+    if backend.is_host_array(data):
+        data = data.astype(_held(data.dtype), copy=False)  # on the host, for a device may know no other types
     array = backend.to_device(data)
-    _check_kind(array.dtype)
-    return array if dtype is None else array.astype(real_dtype("asarray", dtype), copy=False)
+    held = _held(array.dtype)
+    return array.astype(held if dtype is None else real_dtype("asarray", dtype), copy=False)
 
 
 def _from_python(data: Any, dtype: DType) -> Array:
@@ -445,9 +454,9 @@ def _from_python(data: Any, dtype: DType) -> Array:
         host = backend.host_array(_without_tensors(data))
     except ValueError as error:
         raise ValueError(f"asarray: got sequences that are no array: {error}") from None
-    _check_kind(host.dtype)
+    held = _held(host.dtype)
     if dtype is None:
-        dtype = float32 if host.dtype.kind == "f" and _is_plain(data) else host.dtype
+        dtype = float32 if held.kind == "f" and _is_plain(data) else held
     return backend.to_device(host.astype(real_dtype("asarray", dtype), copy=False))
 
 
@@ -471,10 +480,12 @@ def _without_tensors(data: Any) -> Any:
     return backend.to_host(data) if isinstance(data, ndarray) else data
 
 
-def _check_kind(dtype: DType) -> None:
-    """Refuse elements that are no real numbers or bools."""
-    if dtype.kind not in "fiub":
-        raise TypeError(f"asarray: got elements of {dtype}, wanted real numbers or bools.")
+def _held(dtype: DType) -> DType:
+    """Return the type as which a tensor holds elements of another, or refuse them."""
+    held = HELD.get(dtype)
+    if held is None:
+        raise TypeError(f"asarray: got elements of {dtype}, wanted real numbers or bools, of 64 bits at most.")
+    return held
 
 
 def real_dtype(op: str, dtype: DType) -> DType:
@@ -483,9 +494,11 @@ def real_dtype(op: str, dtype: DType) -> DType:
         known = xp.dtype(dtype)
     except TypeError:
         known = None
-    if known is None or known.kind not in "fiub":
-        raise TypeError(f"{op}: got dtype {known or dtype}, wanted real numbers or bool.")
-    return known
+    held = HELD.get(known)
+    if held is None:
+        got = dtype if known is None else known
+        raise TypeError(f"{op}: got dtype {got}, wanted real numbers or bool, of 64 bits at most.")
+    return held
 
 
 def asarray(
@@ -502,9 +515,11 @@ def asarray(
     Parameters
     ----------
     obj
-        The data; sequences may hold tensors and arrays.
+        The data; sequences may hold tensors and arrays. Of an array of a class of its own, as a masked one or a matrix
+        of NumPy's, the elements are taken and nothing else.
     dtype
-        The element type; by default what the data has, with Python's floats taken as float32.
+        The element type; by default what the data has, with Python's floats taken as float32. The bytes of an element
+        are brought into the machine's order.
     device
         The device: the backend's own, or None.
     copy
@@ -516,7 +531,7 @@ def asarray(
     Raises
     ------
     TypeError, ValueError
-        If the data are no real numbers or bools, or cannot be had without a copy.
+        If the data are no real numbers or bools of 64 bits at most, or cannot be had without a copy.
 
     Examples
     --------
@@ -526,10 +541,11 @@ def asarray(
     if dtype is None and not requires_grad and copy is not True:
         if type(obj) is Tensor:
             return obj
-        if type(obj) is ndarray and device is None:
-            _check_kind(obj.dtype)
+        if type(obj) is ndarray and device is None and HELD.get(obj.dtype) is obj.dtype:
             return wrap(obj, None)
     backend.check_device("asarray", device)
+    if isinstance(obj, ndarray):
+        obj = backend.to_device(obj)
     tensor = Tensor(obj, dtype)
     if tensor.data is (obj.data if type(obj) is Tensor else obj):
         if copy is True:

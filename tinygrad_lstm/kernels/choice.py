@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from ..backend import Array, name
+from ..backend import Array, name, xp
 from .gru import GRU
 from .lstm import LSTM
 from .rnn import RNN
@@ -18,6 +18,8 @@ __all__ = ["VARIABLE", "KernelsError", "adam", "fastest", "in_use", "matmul"]
 
 VARIABLE = "TINYGRAD_LSTM_KERNELS"
 CHOICES = ("auto", "numpy")
+COMPILED = frozenset(map(xp.dtype, ("float32", "float64")))
+"""The element types for which there is compiled code; bytes in the other order make another type."""
 PROJECTION = 3
 """The place of the LSTM's weight that the compiled kernel does not have."""
 
@@ -28,7 +30,7 @@ class KernelsError(ValueError):
 
 def fastest(kernel: Kernel, x: Array, state: Sequence[Array], weights: Sequence[Any]) -> Kernel:
     """Return the fastest kernel that computes the same of such an input, state and weights."""
-    if x.dtype.char not in "fd" or x.size == 0 or any(part.dtype != x.dtype for part in state):
+    if x.dtype not in COMPILED or x.size == 0 or any(part.dtype != x.dtype for part in state):
         return kernel
     if kernel is LSTM and weights[PROJECTION] is not None:
         return kernel
@@ -63,7 +65,7 @@ def adam(*arrays: Array) -> Any:
 def _is_for_all(first: Array, *others: Array) -> bool:
     """Tell whether arrays are of one type, for which there is compiled code."""
     dtype = first.dtype
-    return name == "numpy" and dtype.char in "fd" and all(other.dtype == dtype for other in others)
+    return name == "numpy" and dtype in COMPILED and all(other.dtype == dtype for other in others)
 
 
 def in_use() -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from .. import backend
 from ..backend import Array, Scalar, xp
 from ..primitive import unary
-from ..tensor import DType, Tensor, float32, method, real_dtype
+from ..tensor import HELD, DType, Tensor, float16, float32, method, real_dtype
 
 __all__ = [
     "__array_namespace_info__", "astype", "bool", "can_cast", "e", "finfo", "float16", "float32", "float64", "iinfo",
@@ -25,12 +25,9 @@ __all__ = [
 bool = xp.dtype("bool")
 int8, int16, int32, int64 = map(xp.dtype, ("int8", "int16", "int32", "int64"))
 uint8, uint16, uint32, uint64 = map(xp.dtype, ("uint8", "uint16", "uint32", "uint64"))
-float16, float64 = xp.dtype("float16"), xp.dtype("float64")
+float64 = xp.dtype("float64")
 
-DTYPES = {
-    str(dtype): dtype
-    for dtype in (bool, int8, int16, int32, int64, uint8, uint16, uint32, uint64, float16, float32, float64)
-}
+DTYPES = {str(dtype): dtype for dtype in HELD.values()}
 """All element types by name."""
 
 KINDS = {
