@@ -25,7 +25,7 @@ from . import backend
 from .backend import Array, ndarray, xp
 from .sweep import Deferred
 from .tape import Argument, Node, thread, tick
-from .tensor import Tensor, asarray, float32, new, wrap
+from .tensor import Tensor, asarray, float16, float32, new, wrap
 
 __all__ = ["Primitive", "binary", "ternary", "unary", "variadic"]
 
@@ -581,4 +581,36 @@ def sum_to(g: Any, shape: tuple[int, ...]) -> Any:
         return g.reshape(shape)
     lead = g.ndim - len(shape)
     axes = tuple(axis for axis, n in enumerate(g.shape) if axis < lead or (shape[axis - lead] == 1 and n != 1))
-    return g.sum(axis=axes, keepdims=True).reshape(shape)
+    return total(g, axes, keepdims=True).reshape(shape)
+
+
+def total(x: Any, axis: Any, keepdims: bool = False, to: Any = None) -> Any:
+    """Return the sum of an array or a tensor, added up in the type ``to`` or in its own, but float16 in float32.
+
+    NumPy adds float16 one by one, unless along a last axis in one piece, and 2048 + 1 is 2048 there.
+
+    >>> from tinygrad_lstm.backend import xp
+    >>> total(xp.ones((4096, 2), dtype="float16"), 0).tolist()
+    [4096.0, 4096.0]
+    """
+    if x.dtype == float16:
+        return x.sum(axis=axis, dtype=float32, keepdims=keepdims).astype(x.dtype)
+    return x.sum(axis=axis, dtype=to, keepdims=keepdims)
+
+
+def in_float32(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that brings float16 to float32 first, and its result back: sums and squares need the room.
+
+    It goes by the first argument, an array or a tensor, and leaves the others to the promotion of types.
+
+    >>> from tinygrad_lstm.backend import xp
+    >>> in_float32(lambda x: xp.sqrt(x * x))(xp.full((), 300, dtype="float16")).item()
+    300.0
+    """
+
+    def computed(x: Any, *others: Any) -> Any:
+        if getattr(x, "dtype", None) != float16:
+            return function(x, *others)
+        return function(x.astype(float32), *others).astype(x.dtype)
+
+    return computed

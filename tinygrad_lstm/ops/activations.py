@@ -11,7 +11,7 @@ from typing import Any
 
 from .. import backend
 from ..backend import Array, xp
-from ..primitive import binary, unary
+from ..primitive import binary, in_float32, unary
 from ..tensor import Tensor, float32
 from .elementwise import abs, exp, square, where
 from .indexing import split
@@ -153,10 +153,12 @@ _prelu       = binary("prelu",      lambda x1, x2: xp.where(x1 > 0, x1, x2 * x1)
 _elu, _celu, _selu = (unary(name, _exponential_unit, _exponential_unit_slope, params=("alpha", "scale", "inner"),
                             floating=True) for name in ("elu", "celu", "selu"))
 
-_softmax     = unary("softmax",     _softmax_forward,
-                     lambda g, y, axis: y * (g - sum(g * y, axis=axis, keepdims=True)), params=("axis",), floating=True)
-_log_softmax = unary("log_softmax", _log_softmax_forward,
-                     lambda g, y, axis: g - exp(y) * sum(g, axis=axis, keepdims=True),  params=("axis",), floating=True)
+_softmax     = in_float32(unary(
+    "softmax",     _softmax_forward,     lambda g, y, axis: y * (g - sum(g * y, axis=axis, keepdims=True)),
+    params=("axis",), floating=True))
+_log_softmax = in_float32(unary(
+    "log_softmax", _log_softmax_forward, lambda g, y, axis: g - exp(y) * sum(g, axis=axis, keepdims=True),
+    params=("axis",), floating=True))
 _dropout     = unary("dropout",     lambda x, mask: x * mask,   lambda g, mask: g * mask,
                      params=("mask",), floating=True)
 # fmt: on

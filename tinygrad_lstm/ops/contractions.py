@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from ..backend import Array, xp
-from ..primitive import Op, binary
+from ..primitive import Op, binary, in_float32
 from ..tensor import Tensor, asarray
 from .reductions import sum
 from .shape import permute_dims, shape_of, squeeze
@@ -32,6 +32,7 @@ _product: Op = binary("einsum", lambda x1, x2, term1, term2, out: _sum_of_produc
 # fmt: on
 
 
+@in_float32
 def _sum_of_products(x1: Array, x2: Array, term1: str, term2: str, out: str) -> Array:
     """Return the sum of products of two arrays; each letter is in both terms, or in one and in the result."""
     shared = [letter for letter in term1 if letter in term2]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..backend import Array, xp
-from ..primitive import binary, unary
+from ..primitive import binary, in_float32, unary
 from ..tensor import DType, Tensor, real_dtype
 from .dtypes import astype, int64, uint64
 from .rearranging import flip
@@ -19,14 +19,13 @@ OF_INTEGERS = {"b": int64, "i": int64, "u": uint64}
 SETTINGS = ("axis", "initial", "to")
 
 # fmt: off
-_cumulative_sum  = unary("cumulative_sum",
-                         lambda x, axis, initial, to: _after(0, xp.cumsum(x, axis=axis, dtype=to), axis, initial),
+_cumulative_sum  = unary("cumulative_sum", in_float32(
+                             lambda x, axis, initial, to: _after(0, xp.cumsum(x, axis=axis, dtype=to), axis, initial)),
                          lambda g, axis, initial: _summed_back(_without(g, axis, initial), axis),
                          params=SETTINGS)
-_cumulative_prod = unary("cumulative_prod",
-                         lambda x, axis, initial, to: _after(1, xp.cumprod(x, axis=axis, dtype=to), axis, initial),
-                         lambda g, x, axis, initial: _product_slope(_without(g, axis, initial), x, axis),
-                         params=SETTINGS)
+_cumulative_prod = in_float32(unary(
+    "cumulative_prod", lambda x, axis, initial, to: _after(1, xp.cumprod(x, axis=axis, dtype=to), axis, initial),
+    lambda g, x, axis, initial: _product_slope(_without(g, axis, initial), x, axis), params=SETTINGS))
 _recurrence      = binary("recurrence", lambda x1, x2, axis: _carried_on(x1, x2, axis),
                           lambda g, x1, y, axis: _carried_back(x1, g, axis)[_later(axis)] * y[_earlier(axis)],
                           lambda g, x1, axis: _carried_back(x1, g, axis), params=("axis",))
@@ -90,15 +89,15 @@ def _carried_on(links: Array, x: Array, axis: int) -> Array:
 
 
 def in_total(op: str, x: Any, dtype: DType) -> tuple[Any, DType]:
-    """Return what is to be added or multiplied up, in the element type asked for, and the type of the result.
+    """Return what is to be added or multiplied up, in the element type asked for, and the type to do it in.
 
-    Where none is asked for, that of integers is 64 bits wide.
+    Where none is asked for, that of integers is 64 bits wide. None stands for the type of floating point itself.
     """
     shape_of(op, x)
     if dtype is None:
-        return x, OF_INTEGERS.get(x.dtype.kind, x.dtype)
+        return x, OF_INTEGERS.get(x.dtype.kind)
     to = real_dtype(op, dtype)
-    return astype(x, to, copy=False), to
+    return astype(x, to, copy=False), None if to.kind == "f" else to
 
 
 def _only_axis(op: str, axis: int | None, shape: tuple[int, ...]) -> int:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from .. import kernels
 from ..backend import Array, ndarray, xp
-from ..primitive import binary, sum_to, ternary, variadic
+from ..primitive import binary, in_float32, sum_to, ternary, variadic
 from ..sweep import Deferred
 from ..tensor import Tensor, method
 from .shape import (
@@ -158,7 +158,7 @@ _affine = ternary("linear", _affine_forward,
                   lambda g, x2: _times(g, x2), lambda g, x1: Outer(_rows(g), _rows(x1)),
                   lambda g, shape: sum_to(g, shape))
 _outer  = binary("outer", lambda x1, x2: x1[:, None] * x2, lambda g, x2: g @ x2, lambda g, x1: x1 @ g)
-_vecdot = binary("vecdot", lambda x1, x2: xp.einsum("...i,...i->...", x1, x2),
+_vecdot = binary("vecdot", in_float32(lambda x1, x2: xp.einsum("...i,...i->...", x1, x2)),
                  lambda g, x2, shape: sum_to(expand_dims(g, -1) * x2, shape),
                  lambda g, x1, shape: sum_to(expand_dims(g, -1) * x1, shape))
 _products = variadic("products", _sum_of_products,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..backend import Array, xp
-from ..primitive import unary
+from ..primitive import in_float32, unary
 from ..tensor import Tensor
 from .elementwise import sqrt, square
 from .reductions import mean
@@ -26,7 +26,7 @@ def _slope(g: Any, x: Any, y: Any, axes: tuple[int, ...], eps: float) -> Any:
     return (g - mean(g, axes, True) - y * mean(g * y, axes, True)) / deviation
 
 
-_layer_norm = unary("layer_norm", _normalized, _slope, params=("axes", "eps"), floating=True)
+_layer_norm = in_float32(unary("layer_norm", _normalized, _slope, params=("axes", "eps"), floating=True))
 
 
 def layer_norm(

@@ -11,7 +11,7 @@ import math
 from typing import Any
 
 from ..backend import Array, xp
-from ..primitive import Op, unary
+from ..primitive import Op, in_float32, unary
 from ..tensor import Tensor
 from .shape import reshape, shape_of
 from .windows import LETTERS, Setting, Windows, batched, laid, per_axis
@@ -49,6 +49,7 @@ def _pick_forward(x: Array, chosen: Array, windows: Windows) -> Array:
     return y
 
 
+@in_float32
 def _drop_forward(g: Array, chosen: Array, windows: Windows) -> Array:
     """Return for each element the sum of what the windows that chose it have."""
     x = xp.zeros((*g.shape[:2], *windows.lengths), dtype=g.dtype)
@@ -115,17 +116,22 @@ def _max_pooled(op: str, axes: int, x: Any, kernel_size: Any, stride: Any, paddi
     return y if batch is x else reshape(y, y.shape[1:])
 
 
+@in_float32
+def _means(batch: Any, windows: Windows, count_include_pad: bool) -> Any:
+    """Return the mean of each window."""
+    y = _gather(batch, windows)
+    if count_include_pad or not any(windows.padding):
+        return y / math.prod(windows.kernel)
+    return y / _gather_forward(xp.ones((1, 1, *windows.lengths), dtype=y.dtype), windows)
+
+
 def _avg_pooled(
     op: str, axes: int, x: Any, kernel_size: Any, stride: Any, padding: Any, count_include_pad: bool
 ) -> Any:
     """Return the mean of each window over so many axes."""
     windows = _laid(op, axes, x, kernel_size, stride, padding)
     batch = batched(x, axes)
-    y = _gather(batch, windows)
-    if count_include_pad or not any(windows.padding):
-        y = y / math.prod(windows.kernel)
-    else:
-        y = y / _gather_forward(xp.ones((1, 1, *windows.lengths), dtype=y.dtype), windows)
+    y = _means(batch, windows, count_include_pad)
     return y if batch is x else reshape(y, y.shape[1:])
 
 

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from .. import backend
 from ..backend import Array, xp
-from ..primitive import unary, variadic
+from ..primitive import total, unary, variadic
 from ..tensor import Axis, Tensor, asarray, method
 from .indexing import integers, take
 from .shape import counted, counted_axes, lengths_of, reshape, shape_of, whole
@@ -23,7 +23,7 @@ _flip   = unary("flip",   lambda x, axes: _reversed(x, axes), lambda g, axes: fl
 _roll   = unary("roll",   lambda x, shifts, axes: xp.roll(x, shifts, axes),
                 lambda g, shifts, axes: roll(g, tuple(-n for n in shifts), axis=axes), params=("shifts", "axes"))
 _repeat = unary("repeat", lambda x, times, axis: _repeated(x, times, axis),
-                lambda g, shape, times, axis: g.reshape(_with_axis(shape, times, axis)).sum(axis=axis + 1),
+                lambda g, shape, times, axis: total(g.reshape(_with_axis(shape, times, axis)), axis + 1),
                 params=("times", "axis"))
 _tile   = unary("tile",   lambda x, times: xp.tile(x, times),
                 lambda g, shape, times: _sum_of_tiles(g, shape, times), params=("times",))
@@ -57,7 +57,7 @@ def _sum_of_tiles(g: Any, shape: tuple[int, ...], times: tuple[int, ...]) -> Any
     """Return the tiles of an array, so many along each axis, added up."""
     lengths = (1,) * (len(times) - len(shape)) + shape
     tiles = tuple(n for pair in zip(times, lengths, strict=True) for n in pair)
-    return g.reshape(tiles).sum(axis=tuple(range(0, len(tiles), 2))).reshape(shape)
+    return total(g.reshape(tiles), tuple(range(0, len(tiles), 2))).reshape(shape)
 
 
 def _inside(shape: tuple[int, ...], widths: tuple[tuple[int, int], ...]) -> tuple[slice, ...]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from .. import backend
 from ..backend import Array, xp
-from ..primitive import unary
+from ..primitive import in_float32, total, unary
 from ..tensor import Axis, DType, Tensor, float32, method
 from .cumulative import cumulative_prod, in_total
 from .dtypes import astype, int64
@@ -27,27 +27,32 @@ __all__ = [
 WHERE = ("axis", "keepdims")
 
 # fmt: off
-_sum  = unary("sum",  lambda x, axis, keepdims, to: x.sum(axis=axis, dtype=to, keepdims=keepdims),
+_sum  = unary("sum",  total,
               lambda g, shape, axis: spread(g, shape, axis), params=(*WHERE, "to"))
-_prod = unary("prod", lambda x, axis, keepdims, to: x.prod(axis=axis, dtype=to, keepdims=keepdims),
-              lambda g, x, axis: spread(g, x.shape, axis) * _product_of_others(x, axis), params=(*WHERE, "to"))
+_prod = in_float32(unary(
+    "prod", lambda x, axis, keepdims, to: x.prod(axis=axis, dtype=to, keepdims=keepdims),
+    lambda g, x, axis: spread(g, x.shape, axis) * _product_of_others(x, axis), params=(*WHERE, "to")))
 _mean = unary("mean", lambda x, axis, keepdims: x.mean(axis=axis, keepdims=keepdims),
-              lambda g, shape, axis: spread(g / _count(shape, axis), shape, axis), params=WHERE, floating=True)
-_var  = unary("var",  lambda x, axis, keepdims, correction: x.var(axis=axis, ddof=correction, keepdims=keepdims),
-              lambda g, x, axis, correction: 2 * _from_mean(g, x, axis, correction),
-              params=(*WHERE, "correction"), floating=True)
-_std  = unary("std",  lambda x, axis, keepdims, correction: x.std(axis=axis, ddof=correction, keepdims=keepdims),
-              lambda g, x, y, axis, correction: _from_mean(_over(g, y), x, axis, correction),
-              params=(*WHERE, "correction"), floating=True)
+              lambda g, shape, axis: spread(g * _part(shape, axis), shape, axis), params=WHERE, floating=True)
+_var  = in_float32(unary(
+    "var", lambda x, axis, keepdims, correction: x.var(axis=axis, ddof=correction, keepdims=keepdims),
+    lambda g, x, axis, correction: 2 * _from_mean(g, x, axis, correction),
+    params=(*WHERE, "correction"), floating=True))
+_std  = in_float32(unary(
+    "std", lambda x, axis, keepdims, correction: x.std(axis=axis, ddof=correction, keepdims=keepdims),
+    lambda g, x, y, axis, correction: _from_mean(_over(g, y), x, axis, correction),
+    params=(*WHERE, "correction"), floating=True))
 _max  = unary("max",  lambda x, axis, keepdims: x.max(axis=axis, keepdims=keepdims),
               lambda g, x, y, axis: spread(g, x.shape, axis) * _shares(x, y, axis), params=WHERE)
 _min  = unary("min",  lambda x, axis, keepdims: x.min(axis=axis, keepdims=keepdims),
               lambda g, x, y, axis: spread(g, x.shape, axis) * _shares(x, y, axis), params=WHERE)
-_norm = unary("norm", lambda x, axis, keepdims, ord: _norm_forward(x, axis, keepdims, ord),
-              lambda g, x, y, axis, ord: _norm_slope(g, x, y, axis, ord), params=(*WHERE, "ord"), floating=True)
-_logsumexp = unary("logsumexp", lambda x, axis, keepdims: _stable_logsumexp(x, axis, keepdims),
-                   lambda g, x, y, axis: spread(g, x.shape, axis) * exp(x - spread(y, x.shape, axis)),
-                   params=WHERE, floating=True)
+_norm = in_float32(unary(
+    "norm", lambda x, axis, keepdims, ord: _norm_forward(x, axis, keepdims, ord),
+    lambda g, x, y, axis, ord: _norm_slope(g, x, y, axis, ord), params=(*WHERE, "ord"), floating=True))
+_logsumexp = in_float32(unary(
+    "logsumexp", lambda x, axis, keepdims: _stable_logsumexp(x, axis, keepdims),
+    lambda g, x, y, axis: spread(g, x.shape, axis) * exp(x - spread(y, x.shape, axis)),
+    params=WHERE, floating=True))
 
 _all    = unary("all",    lambda x, axis, keepdims: x.all(axis=axis, keepdims=keepdims), params=WHERE)
 _any    = unary("any",    lambda x, axis, keepdims: x.any(axis=axis, keepdims=keepdims), params=WHERE)
@@ -89,6 +94,11 @@ def _count(shape: tuple[int, ...], axes: tuple[int, ...] | None) -> int:
     return math.prod(shape if axes is None else [shape[i] for i in axes])
 
 
+def _part(shape: tuple[int, ...], axes: tuple[int, ...] | None) -> float:
+    """Return one over the count, a float: the count itself may be more than float16 can hold."""
+    return 1 / (_count(shape, axes) or 1)
+
+
 def spread(g: Any, shape: tuple[int, ...], axes: tuple[int, ...] | None) -> Any:
     """Return a reduced array broadcast back along the axes over which it was reduced; None stands for all."""
     return broadcast_to(g.reshape(tuple(1 if axes is None or i in axes else n for i, n in enumerate(shape))), shape)
@@ -120,6 +130,7 @@ def _over(g: Any, y: Any) -> Any:
     return where(y == 0, 0, g / where(y == 0, 1, y))
 
 
+@in_float32
 def _shares(x: Any, y: Any, axes: tuple[int, ...] | None) -> Any:
     """Return how much of an extreme each element is: those that are equal to it share it evenly."""
     is_extreme = astype(x == spread(y, x.shape, axes), x.dtype)
@@ -128,8 +139,6 @@ def _shares(x: Any, y: Any, axes: tuple[int, ...] | None) -> Any:
 
 def _norm_forward(x: Array, axes: tuple[int, ...] | None, keepdims: bool, ord: float) -> Array:
     """Return the norm of an order that is neither 0 nor infinite."""
-    if x.dtype.char == "e":  # whose squares end at 255
-        return _norm_forward(x.astype("f"), axes, keepdims, ord).astype("e")
     if ord == 2:
         return xp.sqrt(xp.square(x).sum(axis=axes, keepdims=keepdims))
     return (xp.abs(x) ** ord).sum(axis=axes, keepdims=keepdims) ** (1 / ord)
@@ -150,8 +159,8 @@ def _stable_logsumexp(x: Array, axes: tuple[int, ...] | None, keepdims: bool) ->
             return xp.log(xp.exp(x).sum(axis=axes, keepdims=keepdims))
         highest = x.max(axis=axes, keepdims=True)
         highest = xp.where(xp.isfinite(highest), highest, 0)
-        total = xp.log(xp.exp(x - highest).sum(axis=axes, keepdims=True)) + highest
-    return total if keepdims else total.squeeze(axis=axes)
+        y = xp.log(xp.exp(x - highest).sum(axis=axes, keepdims=True)) + highest
+    return y if keepdims else y.squeeze(axis=axes)
 
 
 @method("sum")
