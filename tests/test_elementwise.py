@@ -314,6 +314,42 @@ def test_operators_work_on_bits() -> None:
 
 INTEGERS, FLOATS = tg.asarray([1, 2]), tg.asarray([1.0, 2.0])
 
+
+@pytest.mark.parametrize("base", [2, -1, 0, np.int64(3), 2.5])
+@pytest.mark.parametrize("dtype", ["bool", "int8", "int64", "float32"])
+def test_numbers_to_the_power_of_tensors_are_those_of_numpy(base: Any, dtype: str) -> None:
+    exponents = np.asarray([1, 0]).astype(dtype)
+    y = base ** tg.asarray(exponents)
+    base = base.item() if isinstance(base, np.generic) else base
+    assert y.tolist() == (base**exponents).tolist()
+    assert y.dtype == ("float32" if isinstance(base, float) else (base**exponents).dtype)
+
+
+@pytest.mark.peers
+@pytest.mark.skipif(torch is None, reason="PyTorch is not installed")
+@pytest.mark.parametrize("base", [2, -1, 2.5])
+def test_numbers_to_the_power_of_bools_are_those_of_torch(base: float) -> None:
+    assert (base ** tg.asarray([True, False])).tolist() == (base ** torch.tensor([True, False])).tolist()
+
+
+@pytest.mark.skipif(backend.name != "numpy", reason="what CuPy says of numbers out of range is its own")
+@pytest.mark.parametrize("number", [300, -2])
+def test_a_base_that_does_not_fit_is_refused_as_a_summand_is(number: int) -> None:
+    x = tg.asarray([1, 2], dtype="uint8")
+    for op in (tg.add, tg.pow):
+        with pytest.raises(OverflowError, match=f"{number} out of bounds for uint8"):
+            op(number, x)
+
+
+@pytest.mark.parametrize(("start", "end"), [(10, 5), (5, 10), (200, 100)])
+@pytest.mark.parametrize("weight", [0, 0.25, 0.5, 1])
+def test_the_way_between_integers_does_not_wrap_round(start: int, end: int, weight: float) -> None:
+    a, b = tg.asarray([start], dtype="uint8"), tg.asarray([end], dtype="uint8")
+    for y in (tg.lerp(a, b, weight), tg.lerp(a.data, b.data, weight), tg.lerp(a, b, tg.asarray(weight))):
+        assert (y.tolist(), y.dtype) == ([start + weight * (end - start)], "float32")
+    assert tg.lerp(tg.asarray(2**24 + 1), tg.asarray(0.0, dtype="float64"), 0).item() == 2**24 + 1
+
+
 MISTAKES: dict[str, tuple[type[Exception], Callable[[], Any]]] = {
     r"bitwise_and: got float32 and 1, wanted integers or bools": (TypeError, lambda: FLOATS & 1),
     r"bitwise_or: got int64 and float32, wanted integers or bools": (TypeError, lambda: INTEGERS | FLOATS),

@@ -45,6 +45,27 @@ def test_huge_differences_do_not_overflow_where_the_loss_is_a_line() -> None:
     assert tg.smooth_l1_loss(x, tg.zeros((2,)), reduction="none", beta=2.0).tolist() == pytest.approx([1e30, 1e30])
 
 
+ON_PAIRS = ["mse_loss", "l1_loss", "huber_loss", "smooth_l1_loss", "binary_cross_entropy_with_logits", "kl_div"]
+
+
+@pytest.mark.parametrize("dtypes", [("uint8", "uint8"), ("int8", "int8"), ("int16", "uint8"), ("bool", "bool")])
+@pytest.mark.parametrize("name", ON_PAIRS)
+def test_losses_of_integers_are_those_of_floats(name: str, dtypes: tuple[str, str]) -> None:
+    loss, xs = getattr(tg, name), [np.asarray([1, 100, 0]), np.asarray([2, 3, 0])]
+    xs = [x.astype(dtype) for x, dtype in zip(xs, dtypes, strict=True)]
+    found, wanted = loss(*map(tg.asarray, xs)), loss(*(tg.asarray(x.astype("float32")) for x in xs))
+    assert (found.item(), found.dtype) == (wanted.item(), "float32")
+
+
+def test_logarithms_that_are_integers_do_not_wrap_round() -> None:
+    assert tg.nll_loss(tg.asarray([[1, 2]], dtype="uint8"), tg.asarray([1])).item() == -2
+
+
+def test_integers_beside_float64_keep_their_digits() -> None:
+    loss = tg.l1_loss(tg.asarray([2**30 + 1]), tg.zeros((1,), dtype="float64"))
+    assert (loss.item(), loss.dtype) == (2**30 + 1, "float64")
+
+
 # Of probabilities
 
 

@@ -79,6 +79,6 @@ ROWS = [
         lambda x, y, mask: tg.where(backend.to_device(mask), x, y)),
     Row("clip", BOUNDS, np.clip, lambda x, low, high: x.clamp(low, high), kinds="f"),
     Row("clip", TRIPLES, np.clip, lambda *xs: torch.clamp(*torch.broadcast_tensors(*xs)), kinds="fi"),
-    Row("lerp", TRIPLES, lambda x, y, w: x + w * (y - x), lambda x, y, w: torch.lerp(x, y, w), kinds="fi"),
-    Row("lerp", WEIGHTS, lambda x, y, w: x + w * (y - x), lambda x, y, w: torch.lerp(x, y, w), kinds="f"),
+    Row("lerp", TRIPLES, lambda x, y, w: x + w * (y - x), lambda x, y, w: torch.lerp(x, y, w), floating=True),
+    Row("lerp", WEIGHTS, lambda x, y, w: x + w * (y - x), lambda x, y, w: torch.lerp(x, y, w), floating=True),
 ]  # fmt: skip

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import builtins
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -127,6 +128,16 @@ def common_dtype(op: str, arrays_and_dtypes: tuple[Any, ...]) -> DType:
     if dtypes == {bool} and int in numbers:
         dtypes = {int64}
     return xp.result_type(*(floats or dtypes))
+
+
+def in_floating(*operands: Any) -> Sequence[Any]:
+    """Return operands with those of integers and bools in the type of the floats, or float32; numbers as they are."""
+    held = [x.dtype for x in operands if hasattr(x, "dtype")]
+    floats = [dtype for dtype in held if dtype.kind == "f"]
+    if len(floats) == len(held):
+        return operands
+    dtype = xp.result_type(*floats) if floats else float32
+    return [astype(x, dtype) if hasattr(x, "dtype") and x.dtype.kind != "f" else x for x in operands]
 
 
 def _dtype_of(op: str, x: Any) -> DType:

@@ -13,7 +13,7 @@ from ..primitive import binary, unary
 from ..tensor import Operand, Tensor, asarray, float32, method
 from .comparisons import isfinite, isinf
 from .creation import zeros_like
-from .dtypes import astype
+from .dtypes import astype, common_dtype, in_floating
 
 __all__ = [
     "abs", "add", "clip", "divide", "exp", "expm1", "lerp", "log", "log1p", "log2", "log10", "logaddexp", "maximum",
@@ -149,6 +149,8 @@ def pow(x1: Operand, x2: Operand, /) -> Tensor:
     ------
     ValueError
         If integers are raised to a negative whole number.
+    OverflowError
+        If an int does not fit the integers that it is raised to, or that are raised to it.
 
     Examples
     --------
@@ -165,8 +167,9 @@ def pow(x1: Operand, x2: Operand, /) -> Tensor:
             raise ValueError(f"pow: got {x1.dtype} to the power {x2}, wanted floating point for a negative power.")
         return _fixed_power(x1, x2)
     if type(x2) is Tensor and isinstance(x1, (int, float, Scalar)):
-        base = x1.item() if isinstance(x1, Scalar) else x1
-        x1 = asarray(base, dtype=_floating_beside(x2, base).dtype)
+        x1 = x1.item() if isinstance(x1, Scalar) else x1
+        dtype = common_dtype("pow", (x1, x2))
+        x1 = asarray(x1, dtype=dtype) if dtype.kind == "f" else x1  # for the derivative, which integers do not have
     return _power(x1, x2)
 
 
@@ -288,7 +291,7 @@ def lerp(start: Operand, end: Operand, weight: Operand) -> Tensor:
     start, end
         Where the way begins, and where it ends: tensors, arrays or numbers.
     weight
-        How much of the way to go; it may be below 0 or above 1. All three broadcast.
+        How much of the way to go; it may be below 0 or above 1. All three broadcast, and integers are taken as float32.
 
     Examples
     --------
@@ -296,6 +299,7 @@ def lerp(start: Operand, end: Operand, weight: Operand) -> Tensor:
     >>> tg.lerp(tg.asarray([0.0, 10.0]), tg.asarray([1.0, 20.0]), 0.25)
     Tensor([ 0.25, 12.5 ])
     """
+    start, end, weight = in_floating(start, end, weight)
     way = subtract(end, start)
     if isinstance(weight, (int, float)):
         return add(start, multiply(weight, way)) if weight < 0.5 else subtract(end, multiply(1 - weight, way))

@@ -1,7 +1,7 @@
 """Losses: how far a model's answer is from the right one, as a scalar to be made small.
 
 Names and settings are those of ``torch.nn.functional``. ``reduction`` says what becomes of the losses of all elements
-or samples: ``"mean"`` and ``"sum"`` give a scalar, ``"none"`` leaves them as they are.
+or samples: ``"mean"`` and ``"sum"`` give a scalar, ``"none"`` leaves them as they are. Integers are taken as float32.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from ..backend import Array, xp
 from ..primitive import unary
 from ..tensor import Tensor, asarray
 from .activations import log_softmax, softplus
+from .dtypes import in_floating
 from .elementwise import abs, exp, log, sign, square, where
 from .indexing import take
 from .reductions import mean, sum
@@ -54,8 +55,10 @@ def check_reduction(op: str, reduction: str, *others: str) -> None:
 
 
 def _pair(op: str, input: Any, target: Any) -> tuple[Tensor, Tensor]:
-    """Return two tensors of one shape; broadcasting here is nearly always a mistake."""
+    """Return two tensors of one shape, in floating point; broadcasting here is nearly always a mistake."""
     input, target = asarray(input), asarray(target)
+    if input.dtype.kind != "f" or target.dtype.kind != "f":
+        input, target = in_floating(input, target)
     if input.shape != target.shape:
         raise ValueError(f"{op}: got shapes {input.shape} and {target.shape}, wanted one shape.")
     return input, target
@@ -219,8 +222,6 @@ def binary_cross_entropy_with_logits(
     op = "binary_cross_entropy_with_logits"
     input, target = _pair(op, input, target)
     cost_of_yes, cost_of_no = softplus(-input, threshold=math.inf), softplus(input, threshold=math.inf)
-    if target.dtype.kind != "f":
-        target = target.astype(cost_of_yes.dtype)
     yes = target if pos_weight is None else target * _weights(op, pos_weight, input.shape)
     loss = yes * cost_of_yes + (1 - target) * cost_of_no
     if weight is not None:
@@ -286,7 +287,7 @@ def nll_loss(
     >>> round(tg.nll_loss(log_p, tg.asarray([0, 1]), reduction="sum").item(), 4)
     2.0794
     """
-    input, target = asarray(input), asarray(target)
+    (input,), target = in_floating(asarray(input)), asarray(target)
     _check_classes("nll_loss", input, target)
     log_p = _classes_last(input)
     return _class_loss("nll_loss", log_p, target, weight, ignore_index, reduction, 0.0)
