@@ -103,6 +103,24 @@ def test_functions_of_numpy_are_ops_with_gradients(name: str) -> None:
     assert y.requires_grad
 
 
+SPLITS = [([2, 5], 0), ([1, 1, 3], -1), ([3], 1), (2, 0), ([4, 2], 0), ([-1, 20], 1), ((), 0), (np.asarray([1]), 1)]
+
+
+@pytest.mark.parametrize(("parts", "axis"), SPLITS)
+def test_numpy_splits_at_places(parts: Any, axis: int) -> None:
+    host = np.arange(24.0).reshape(6, 4)
+    x = leaf(host)
+    found, wanted = np.split(x, parts, axis=axis), np.split(host, parts, axis=axis)
+    assert [part.tolist() for part in found] == [part.tolist() for part in wanted]
+    assert all(part.requires_grad for part in found)
+    assert tg.grad(found[0].sum(), x).sum().item() == wanted[0].size
+
+
+def test_numpy_splits_into_equal_parts_alone() -> None:
+    with pytest.raises(ValueError, match="split: got parts 4 of axis 0"):
+        np.split(leaf(np.ones(6)), 4)
+
+
 def test_what_numpy_asks_of_any_array() -> None:
     x = leaf([[1.0, 2.0, 3.0]])
     assert (np.shape(x), np.ndim(x), np.size(x)) == ((1, 3), 2, 3)

@@ -6,11 +6,13 @@ the memory; ``copy`` works and ``pickle`` says what to use instead. Nothing here
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
 from . import backend, ops
 from .backend import xp
+from .ops.shape import along, counted, whole
 from .tape import Node
 from .tensor import Tensor, asarray, method, wrap
 
@@ -26,11 +28,24 @@ OF_NUMPY = {
 """NumPy's names of functions that the standard, and so this package, calls by another."""
 
 
+def _split_at(x: Tensor, indices_or_sections: Any, axis: int = 0) -> list[Tensor]:
+    """Return ``x`` cut at places, or into equal parts: NumPy's ``split``, where our own takes the parts' lengths."""
+    if not hasattr(indices_or_sections, "__len__"):
+        return ops.split(x, whole("split", "sections", indices_or_sections), axis=axis)
+    axis = counted("split", axis, x.ndim)
+    edges = itertools.pairwise([0, *indices_or_sections, x.shape[axis]])
+    return [x[along(axis, slice(start, stop))] for start, stop in edges]
+
+
+IN_NUMPYS_WORDS = {"split": _split_at}
+"""What is called as in NumPy, but takes something else."""
+
+
 def _op_for(function: Any) -> Callable[..., Any] | None:
     """Return our op for a function of NumPy's, if there is one."""
     name = OF_NUMPY.get(function.__name__, function.__name__)
     of_numpy_itself = getattr(function, "__module__", "numpy") == "numpy"  # numpy.linalg's norm is another
-    return getattr(ops, name) if of_numpy_itself and name in ops.__all__ else None
+    return IN_NUMPYS_WORDS.get(name, getattr(ops, name)) if of_numpy_itself and name in ops.__all__ else None
 
 
 @method("__array_ufunc__")
