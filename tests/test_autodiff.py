@@ -264,6 +264,17 @@ def test_a_checkpoint_gives_the_same_values_and_gradients() -> None:
         np.testing.assert_allclose(host(g), host(g_wanted), rtol=1e-12)
 
 
+def test_recorded_gradients_share_no_memory() -> None:
+    x, y, v = leaf([1.0, 2.0]), leaf([3.0, 4.0]), leaf([5.0, 6.0])
+    g_x, g_y = tg.grad(x + y, [x, y], v, create_graph=True)
+    g_x.data[...] = 0
+    assert (g_y.tolist(), v.tolist()) == ([5, 6], [5, 6])
+    assert tg.grad((g_x + g_y * g_y).sum(), v).tolist() == [11, 13]
+    (x + y).backward(v, create_graph=True)
+    x.grad.data[...] = 0
+    assert (y.grad.tolist(), v.tolist()) == ([5, 6], [5, 6])
+
+
 def test_a_checkpoint_can_be_differentiated_twice() -> None:
     w, x = leaf([0.5, -0.5]), leaf([1.0, 2.0])
     assert tg.gradcheck(lambda x, w: tg.checkpoint(lambda x: tg.tanh(x * w) * x, x).sum(), [x.detach(), w.detach()])

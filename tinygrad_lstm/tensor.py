@@ -409,8 +409,13 @@ class Tensor:
 
 
 def own(cotangent: Any, owned: bool) -> Any:
-    """Return what a sweep brought as the receiver's own: an array that others may hold is copied."""
-    return cotangent if owned or type(cotangent) is Tensor else xp.array(cotangent)
+    """Return what a sweep brought as the receiver's own: an array that others may hold is copied.
+
+    The copy of a tensor has its place on the tape.
+    """
+    if owned:
+        return cotangent
+    return wrap(xp.array(cotangent.data), cotangent.node) if type(cotangent) is Tensor else xp.array(cotangent)
 
 
 def _accumulate(node: Leaf | Node, cotangent: Any, owned: bool) -> None:
