@@ -175,7 +175,7 @@ class Tensor:
         return self
 
     def detach(self) -> Tensor:
-        """Return the same data, cut off from the tape."""
+        """Return the same data, cut off from the tape: a graph made from it does not notice a change of the leaf."""
         return wrap(self.data, None)
 
     def backward(
@@ -230,6 +230,9 @@ class Tensor:
 
     def assign_(self, value: Tensor | Array) -> Tensor:
         """Change the value of a leaf, or of a constant; graphs made from a leaf can no longer be differentiated then.
+
+        A graph that has a leaf's data by way of `detach`, of a view made under `no_grad`, or from when the leaf was
+        frozen does not notice the change, and is differentiated with the new values.
 
         Raises
         ------
