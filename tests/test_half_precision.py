@@ -27,7 +27,7 @@ FACTORS = np.asarray([300, 300, 0.01, 0.5], "float16")
 
 SHRINKING = np.full(4096, 0.999, "float16")
 
-CLASSES = [5, 4000]
+CLASSES, MANY = [5, 4000], [0, 1, 2, 3] * 2048
 
 
 class Case(NamedTuple):
@@ -54,6 +54,9 @@ CASES = [
     Case("softmax of a transpose", LONG.T, lambda x: tg.softmax(x)[:, ::99] * 99, lambda x: x.softmax(1)[:, ::99] * 99),
     Case("cross_entropy", LONG.T, lambda x: tg.cross_entropy(x, tg.asarray(CLASSES)),
          lambda x: torch.nn.functional.cross_entropy(x, torch.tensor(CLASSES))),
+    Case("cross_entropy with weights", np.tile(LONG[:5].T, (4096, 1)),
+         lambda x: tg.cross_entropy(x * 9, tg.asarray(MANY), tg.full(5, 30.0, dtype=x.dtype), ignore_index=1) * 4096,
+         lambda x: torch.nn.functional.cross_entropy(x * 9, torch.tensor(MANY), ignore_index=1) * 4096),
     Case("equal extremes", LONG * 0, lambda x: tg.max(x, axis=0), lambda x: x.amax(0)),
     Case("cumulative_sum", LONG, lambda x: tg.cumulative_sum(x, axis=0), lambda x: x.cumsum(0)),
     Case("prod", FACTORS, tg.prod, lambda x: x.prod()),
@@ -67,6 +70,10 @@ CASES = [
          lambda x: torch.nn.functional.avg_pool1d(x, 2, 1)),
     Case("broadcasting", LONG[0], lambda x: tg.sum(x + tg.ones((4096, 2), dtype=x.dtype), axis=0),
          lambda x: (x + torch.ones((4096, 2), dtype=x.dtype)).sum(0)),
+    Case("a place named often", LONG[0], lambda x: tg.expand_dims(x, 0)[[0] * 4096, [0, 1] * 2048],
+         lambda x: x[None][[0] * 4096, [0, 1] * 2048]),
+    Case("take_along_axis", LONG[:1], lambda x: tg.take_along_axis(x, tg.zeros((1, 4096), dtype="int64"), axis=1),
+         lambda x: x.take_along_dim(torch.zeros((1, 4096), dtype=torch.int64), 1)),
     Case("repeat", LONG[:1], lambda x: tg.repeat(x, 4096, axis=0), lambda x: x.repeat_interleave(4096, 0)),
     Case("tile", LONG[:1], lambda x: tg.tile(x, (4096, 1)), lambda x: x.tile((4096, 1))),
     Case("layer_norm", FEW, lambda x: tg.layer_norm(x, 4), lambda x: torch.nn.functional.layer_norm(x, (4,))),

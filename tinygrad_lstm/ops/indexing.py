@@ -17,7 +17,7 @@ from .. import backend
 from ..backend import Array, ndarray, xp
 from ..primitive import unary, variadic
 from ..sweep import Deferred
-from ..tensor import Tensor, asarray, method
+from ..tensor import Tensor, asarray, float16, float32, method
 from .shape import along, counted, joined, lengths_of, shape_of
 
 __all__ = ["split", "take", "take_along_axis", "unstack"]
@@ -64,7 +64,9 @@ class Slab(Scatter):
 
 
 def _scattered(gs: list[Array], indices: tuple[Any, ...], shape: tuple[int, ...]) -> Array:
-    """Return zeros of a shape with each part added at its index."""
+    """Return zeros of a shape with each part added at its index, float16 in float32 as in every sum."""
+    if gs[0].dtype == float16:
+        return _scattered([g.astype(float32) for g in gs], indices, shape).astype(float16)
     buffer = xp.zeros(shape, dtype=gs[0].dtype)
     for g, index in zip(gs, indices, strict=True):
         if _is_basic(index):

@@ -11,10 +11,10 @@ from typing import Any
 
 from .. import backend
 from ..backend import Array, xp
-from ..primitive import unary
+from ..primitive import in_float32, unary
 from ..tensor import Tensor, asarray
 from .activations import log_softmax, softplus
-from .dtypes import in_floating
+from .dtypes import astype, in_floating
 from .elementwise import abs, exp, log, sign, square, where
 from .indexing import take
 from .reductions import mean, sum
@@ -411,8 +411,14 @@ def _class_loss(
         loss = where(strange, float("nan"), loss)
     if reduction != "mean" or share is None:
         return REDUCTIONS[reduction](reshape(loss, target.shape))
+    return _weighted_mean(loss, share)
+
+
+@in_float32
+def _weighted_mean(losses: Any, weights: Any) -> Any:
+    """Return the sum of losses that have been weighted over that of the weights, NaN for no weight."""
     with backend.quiet():
-        return sum(loss) / sum(share)
+        return sum(losses) / sum(astype(weights, losses.dtype, copy=False))
 
 
 def _looked_up(op: str, labels: Array, classes: int, ignore_index: int) -> tuple[Array, Array | None, Array | None]:
