@@ -181,7 +181,11 @@ def to_host(array: Array) -> numpy.ndarray[Any, Any]:
 
 def to_device(data: Any) -> Array:
     """Return numbers, nested sequences of them, or an array from either side, as an array of the backend itself."""
-    return data if type(data) is ndarray else xp.asarray(data)
+    if type(data) is ndarray:
+        return data
+    if hasattr(data, "mask"):
+        raise TypeError("asarray: got a masked array, whose mask would be lost; its filled() gives one without.")
+    return xp.asarray(data)
 
 
 class Upload:

@@ -523,8 +523,8 @@ def asarray(
     Parameters
     ----------
     obj
-        The data; sequences may hold tensors and arrays. Of an array of a class of its own, as a masked one or a matrix
-        of NumPy's, the elements are taken and nothing else.
+        The data; sequences may hold tensors and arrays. Of an array of a class of its own, as a matrix of NumPy's, the
+        elements are taken and nothing else.
     dtype
         The element type; by default what the data has, with Python's floats taken as float32. The bytes of an element
         are brought into the machine's order.
@@ -539,7 +539,7 @@ def asarray(
     Raises
     ------
     TypeError, ValueError
-        If the data are no real numbers or bools of 64 bits at most, or cannot be had without a copy.
+        If the data are no real numbers or bools of 64 bits at most, are masked, or cannot be had without a copy.
 
     Examples
     --------
