@@ -46,6 +46,8 @@ def _leaf(array: Any, requires_grad: bool) -> Tensor:
 
 def _shape(op: str, given: Any) -> tuple[int, ...]:
     """Return a shape to fill, which may be given as the length of its only axis."""
+    if type(given) is tuple and all([type(n) is int and n >= 0 for n in given]):
+        return given
     shape = lengths_of(op, given)
     if shape and min(shape) < 0:
         raise ValueError(f"{op}: got shape {shape}, wanted lengths of at least 0.")
