@@ -381,7 +381,8 @@ def test_one_scope_is_folded_or_opened_by_the_end_of_its_path() -> None:
     folded = {mark.folded: mark for mark in drawn(tape, level="op", fold=("l0/t=2",)).graph if mark.folded}
     assert list(folded) == ["t=2"]
     assert folded["t=2"].note == "15 ops, 84 parameters"
-    opened = [mark for mark in drawn(tape, level="cell", unfold=("t=2",)).graph if not mark.stored]
+    assert to_dot(tape, level="op", fold="l0/t=2") == to_dot(tape, level="op", fold=("l0/t=2",))
+    opened = [mark for mark in drawn(tape, level="cell", unfold="t=2").graph if not mark.stored]
     assert [mark.folded for mark in opened if mark.folded is not None] == ["t=1", "t=3"]
     assert {(mark.scope[-1], mark.label) for mark in opened if mark.folded is None and mark.scope[-1] != "t=2"} == {
         (step, state) for step in ("t=1", "t=3") for state in "ch"

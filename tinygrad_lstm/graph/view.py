@@ -28,8 +28,8 @@ class Options(TypedDict, total=False):
     values: bool
     grads: bool
     direction: Direction
-    fold: tuple[str, ...]
-    unfold: tuple[str, ...]
+    fold: str | tuple[str, ...]
+    unfold: str | tuple[str, ...]
     highlight: str | tuple[str, ...]
     rolled: bool
     weights: Weights | None
@@ -52,10 +52,11 @@ class View:
     direction
         Which way the lines lead.
     fold, unfold
-        Scopes that are shown as one mark, or that are not though their like are: the ends of paths, as ``"lstm/l0"``.
+        Scopes that are shown as one mark, or that are not though their like are: the end of a path, as ``"LSTM/l0"``, or
+        several.
     highlight
         Names of what is lit, with the lines between, while all else is pale: names of marks, as ``"f"``, ``"f₁"`` or
-        ``"forget"``; the ends of paths, as ``"t=1/f"`` or ``"lstm/l0"``; ops, as ``"tanh"``. An op without a name is
+        ``"forget"``; the ends of paths, as ``"t=1/f"`` or ``"LSTM/l0"``; ops, as ``"tanh"``. An op without a name is
         lit too if it joins several that are, or stands between two.
     rolled
         Whether a recurrence is shown as one step with its loop, at the level of gates or of cells. Its values are those
@@ -74,8 +75,8 @@ class View:
     values: bool = False
     grads: bool = False
     direction: Direction = "forward"
-    fold: tuple[str, ...] = ()
-    unfold: tuple[str, ...] = ()
+    fold: str | tuple[str, ...] = ()
+    unfold: str | tuple[str, ...] = ()
     highlight: str | tuple[str, ...] = ()
     rolled: bool = False
     weights: Weights | None = None
@@ -93,5 +94,9 @@ class View:
             raise ValueError(f"draw: got rolled=True with level={self.level!r}, wanted 'gate' or 'cell'.")
         if self.rolled and (self.fold or self.unfold):
             raise ValueError("draw: got rolled=True with fold or unfold, wanted one of them: one step stands for all.")
+        for name in ("fold", "unfold"):
+            value = getattr(self, name)
+            if isinstance(value, str):
+                object.__setattr__(self, name, (value,))
         if self.limit < 1:
             raise ValueError(f"draw: got limit={self.limit}, wanted at least 1.")
