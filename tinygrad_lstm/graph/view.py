@@ -52,8 +52,8 @@ class View:
     direction
         Which way the lines lead.
     fold, unfold
-        Scopes that are shown as one mark, or that are not though their like are: the end of a path, as ``"LSTM/l0"``, or
-        several.
+        Scopes that are shown as one mark, or that are not though their like are: one end of a path, as ``"LSTM/l0"``,
+        or several.
     highlight
         Names of what is lit, with the lines between, while all else is pale: names of marks, as ``"f"``, ``"f₁"`` or
         ``"forget"``; the ends of paths, as ``"t=1/f"`` or ``"LSTM/l0"``; ops, as ``"tanh"``. An op without a name is
