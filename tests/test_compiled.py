@@ -134,6 +134,30 @@ def test_arrays_in_pieces_are_read_as_they_are(kind: str) -> None:
 
 
 @every_twin
+def test_derivatives_given_in_another_type_are_those_in_the_own(kind: str) -> None:
+    x, state, weights = given(kind, (5, 6, 7, 8))
+    d_outputs, d_last = drawn(5, 6, 8), tuple(map(np.copy, state))
+    for kernel in TWINS[kind][:2]:
+        wanted = answers(kernel, x, state, weights, range(5), None, d_outputs, d_last, True)
+        wide = d_outputs.astype("float64"), tuple(d.astype("float64") for d in d_last)
+        for ours, theirs in zip(answers(kernel, x, state, weights, range(5), None, *wide, True), wanted, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+@every_twin
+def test_derivatives_given_in_another_shape_are_refused(kind: str) -> None:
+    x, state, weights = given(kind, (5, 6, 7, 8))
+    nothing = (None,) * len(state)
+    for kernel in TWINS[kind][:2]:
+        kept = kernel.forward(x, state, weights, range(5), None)[2]
+        for shape in ((8,), (5, 6, 7), (5, 1, 8), (4, 6, 8)):
+            with pytest.raises(ValueError, match=rf"gradient of shape \({shape[0]},.*the shape \(5, 6, 8\)"):
+                kernel.backward(kept, np.zeros(shape, "float32"), nothing, True)
+        with pytest.raises(ValueError, match=r"gradient of shape \(8, 6\) for what has the shape \(6, 8\)"):
+            kernel.backward(kept, None, (*nothing[1:], np.zeros((8, 6), "float32")), True)
+
+
+@every_twin
 def test_what_is_no_number_stays_none(kind: str) -> None:
     x, state, weights = given(kind, (3, 2, 4, 20))
     x[1, 0, 2] = np.nan

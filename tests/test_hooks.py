@@ -161,6 +161,37 @@ def test_a_backward_hook_may_change_the_gradient_of_the_input() -> None:
     assert layer.bias.grad.tolist() == [1, 1]
 
 
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda g: g.astype("float64"), r"shape \(1, 2\) and float64 for input 0, wanted \(1, 2\) and float32"),
+        (lambda g: g[0], r"shape \(2,\) and float32 for input 0, wanted \(1, 2\) and float32"),
+    ],
+    ids=["type", "shape"],
+)
+def test_what_a_backward_hook_gives_is_of_the_same_shape_and_type(change: Any, told: str) -> None:
+    layer, x = nn.Linear(2, 2), leaf([[1.0, 2.0]])
+    layer.register_full_backward_hook(lambda module, grad_input, grad_output: tuple(map(change, grad_input)))
+    with pytest.raises(ValueError, match="register_full_backward_hook: a hook gave a gradient of " + told):
+        layer(x).sum().backward()
+
+
+def test_a_backward_hook_gives_a_gradient_for_each_input() -> None:
+    layer, x = nn.Linear(2, 2), leaf([[1.0, 2.0]])
+    layer.register_full_backward_hook(lambda module, grad_input, grad_output: 2 * grad_input)
+    with pytest.raises(ValueError, match="register_full_backward_hook: a hook gave 2 gradients, wanted 1"):
+        layer(x).sum().backward()
+
+
+def test_a_backward_hook_that_looks_on_leaves_gradients_of_any_type() -> None:
+    layer, x = nn.Linear(2, 2), leaf([[1.0, 2.0]])
+    wide = tg.unary("wide", lambda x: x * 1, lambda g: g.astype("float64"))
+    seen: list[Any] = []
+    layer.register_full_backward_hook(lambda module, grad_input, grad_output: seen.extend(grad_input))
+    wide(layer(x)).sum().backward()
+    assert [g.dtype for g in seen] == ["float64"]
+
+
 def test_backward_hooks_are_not_called_where_no_input_is_on_the_tape() -> None:
     layer = nn.Linear(2, 2)
     layer.register_full_backward_hook(lambda *arguments: pytest.fail("called"))

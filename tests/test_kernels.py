@@ -179,6 +179,26 @@ def test_the_graph_is_let_go_and_kept_as_that_of_any_op() -> None:
         loss.backward()
 
 
+@every_kind
+@pytest.mark.parametrize("dtype", ["float64", "float16"])
+def test_gradients_of_another_type_are_taken_in_that_of_the_layer(kind: str, dtype: str) -> None:
+    layer, x, state = made(kind, "float32")
+    other = tg.unary("other", lambda x: x * 1, lambda g: g.astype(dtype))
+    wanted = tg.grad(total(results(layer, x, state)), [x, *state, *layer.parameters()])
+    found = tg.grad(total([other(part) for part in results(layer, x, state)]), [x, *state, *layer.parameters()])
+    for ours, theirs in zip(found, wanted, strict=True):
+        assert ours.dtype == "float32"
+        np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=0.02, atol=0.02)
+
+
+@every_kind
+def test_gradients_of_another_shape_are_refused(kind: str) -> None:
+    layer, x, state = made(kind)
+    less = tg.unary("less", lambda x: x * 1, lambda g: g[..., :1])
+    with pytest.raises(ValueError, match=r"got a gradient of shape \(.*, 1\) for what has the shape \(.*, [24]\)"):
+        less(results(layer, x, state)[0]).sum().backward()
+
+
 def test_a_tape_and_the_search_for_anomalies_see_the_steps() -> None:
     layer, x, state = made("gru")
     with tg.Tape() as tape:

@@ -122,7 +122,7 @@ def seen_together(tensors: Sequence[Tensor], see: See) -> list[Tensor]:
         for place, g in cotangents.items():
             gs[places[place]] = g if type(g) is Tensor else wrap(g, None)
         changed = see(tuple(gs))
-        gs = gs if changed is None else [g if g is None else asarray(g) for g in changed]
+        gs = gs if changed is None else _checked(changed, gs, tensors)
         found = [(gs[i], parent) for i, parent in zip(places, parents, strict=True)]
         return [nothing(parent, recorded) if g is None else g if recorded else g.data for g, parent in found]
 
@@ -135,3 +135,19 @@ def seen_together(tensors: Sequence[Tensor], see: See) -> list[Tensor]:
     for i, part in zip(places, parts_of(node, on_tape), strict=True):
         result[i] = part
     return result
+
+
+def _checked(changed: Sequence[Any], gs: Sequence[Any], tensors: Sequence[Tensor]) -> list[Any]:
+    """Return what stands in the place of gradients as tensors; refuse what is not shaped and typed as they are."""
+    if len(changed) != len(gs):
+        raise ValueError(f"register_full_backward_hook: a hook gave {len(changed)} gradients, wanted {len(gs)}.")
+    checked = []
+    for place, (new, old, x) in enumerate(zip(changed, gs, tensors, strict=True)):
+        g = new if new is None else asarray(new)
+        if g is not None and new is not old and x.node is not None and (g.shape, g.dtype) != (x.shape, x.dtype):
+            raise ValueError(
+                f"register_full_backward_hook: a hook gave a gradient of shape {g.shape} and {g.dtype} for input "
+                f"{place}, wanted {x.shape} and {x.dtype}."
+            )
+        checked.append(g)
+    return checked

@@ -94,7 +94,7 @@ def backward(
     """Return the derivatives of the input, the state before, and the weights."""
     x, (h_0,), (W_ih, W_hh, b_ih, b_hh), times, within, (hs, ys) = kept
     B, H = h_0.shape
-    d_hs, missing, xs = cotangents(d_outputs, within, times), absent(within, times), x[:: times.step]
+    d_hs, missing, xs = cotangents(d_outputs, hs[1:], within, times), absent(within, times), x[:: times.step]
     d_h, W = ending(d_last[0], h_0), xp.ascontiguousarray(W_hh.T)
     W_x = xp.roll(W_ih, H, axis=0).T  # the blocks in the order n, r, z
     d_x = xp.empty((len(times), x.shape[2], B), x.dtype) if needs_x else None

@@ -101,7 +101,7 @@ def backward(
     """Return the derivatives of the input, the state before, and the weights."""
     x, state, (W_ih, W_hh, b, W_hr), times, within, (hs, ys, cs) = kept
     B, H = state[1].shape
-    d_hs, missing, xs = cotangents(d_outputs, within, times), absent(within, times), x[:: times.step]
+    d_hs, missing, xs = cotangents(d_outputs, hs[1:], within, times), absent(within, times), x[:: times.step]
     d_state = tuple(ending(d, part) for d, part in zip(d_last, state, strict=True))
     d_x = xp.empty((len(times), x.shape[2], B), x.dtype) if needs_x else None
     d_ys, W = xp.empty((len(ys[0]), 5, H, B), x.dtype), xp.ascontiguousarray(W_hh.T)

@@ -59,7 +59,7 @@ def backward(
 ) -> tuple[Array | None, tuple[Array], tuple[Any, ...]]:
     """Return the derivatives of the input, the state before, and the weights."""
     x, (h_0,), (W_ih, W_hh, b), times, within, (hs,) = kept
-    d_hs, missing, xs = cotangents(d_outputs, within, times), absent(within, times), x[:: times.step]
+    d_hs, missing, xs = cotangents(d_outputs, hs[1:], within, times), absent(within, times), x[:: times.step]
     d_h, W = ending(d_last[0], h_0), xp.ascontiguousarray(W_hh.T)
     d_x = xp.empty((len(times), x.shape[2], len(h_0)), x.dtype) if needs_x else None
     of_x, of_h = Sums(), Sums()

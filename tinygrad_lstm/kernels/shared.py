@@ -23,6 +23,7 @@ __all__ = [
     "columns",
     "cotangents",
     "ending",
+    "fitting",
     "let_go",
     "masked",
     "parts",
@@ -102,21 +103,34 @@ def shares(x: Array, weight: Array, out: Array) -> None:
         xp.matmul(weight, with_ones, out=out)
 
 
+def fitting(d: Array, shape: tuple[int, ...], dtype: Any) -> Array:
+    """Return a derivative that was given, in the type of what it is of; refuse one of another shape."""
+    if d.shape != shape:
+        raise ValueError(f"A recurrent layer: got a gradient of shape {d.shape} for what has the shape {shape}.")
+    return d if d.dtype == dtype else d.astype(dtype)
+
+
 def begin(d: Array | None, state: Array) -> Array:
     """Return the derivative of a last state to go on with, in one piece and in memory of its own; zeros for None."""
-    return xp.zeros(state.shape, state.dtype) if d is None else xp.array(d, dtype=state.dtype, order="C")
+    if d is None:
+        return xp.zeros(state.shape, state.dtype)
+    return xp.array(fitting(d, state.shape, state.dtype), order="C")
 
 
 def ending(d: Array | None, state: Array) -> Array:
     """Return the same in columns."""
-    return begin(None if d is None else d.T, state.T)
+    return begin(None if d is None else fitting(d, state.shape, state.dtype).T, state.T)
 
 
-def cotangents(d_outputs: Array | None, within: Within, times: range) -> Any:
-    """Return those of the outputs step by step, in columns; None for each if there are none."""
+def cotangents(d_outputs: Array | None, outputs: Array, within: Within, times: range) -> Any:
+    """Return those of the outputs step by step, in columns; None for each if there are none.
+
+    ``outputs`` is what there is in columns of the same shape and type.
+    """
     if d_outputs is None:
         return [None] * len(times)
-    return columns(masked(d_outputs, within), times)
+    steps, size, B = outputs.shape
+    return columns(masked(fitting(d_outputs, (steps, B, size), outputs.dtype), within), times)
 
 
 def masked(x: Array, within: Within) -> Array:

@@ -236,7 +236,7 @@ def backward(
     words, pieces = team_for(x, W_ih, W_hh)
     _backward(
         words, pieces, times.start, times.step, x, h_0, W_ih, W_hh, steps_had(within), blocks, hs,
-        whole_or_nothing(d_outputs, dtype), d_h, xp.empty((B, GATES * H), dtype), whole_or_nothing(d_x, dtype), d_W_ih,
+        whole_or_nothing(d_outputs, hs), d_h, xp.empty((B, GATES * H), dtype), whole_or_nothing(d_x, x), d_W_ih,
         d_W_hh, d_b_ih, d_b_hh, xp.zeros(max(H, inputs), dtype),
     )  # fmt: skip
     biases = None if b_ih is None else d_b_ih, None if b_hh is None else d_b_hh

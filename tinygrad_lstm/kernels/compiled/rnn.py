@@ -205,7 +205,7 @@ def backward(
     words, pieces = team_for(x, W_ih, W_hh)
     _backward(
         is_tanh, words, pieces, times.start, times.step, x, h_0, W_ih, W_hh, steps_had(within), hs,
-        whole_or_nothing(d_outputs, dtype), d_h, whole_or_nothing(d_x, dtype), d_W_ih, d_W_hh, d_b,
+        whole_or_nothing(d_outputs, hs), d_h, whole_or_nothing(d_x, x), d_W_ih, d_W_hh, d_b,
         xp.zeros(max(H, inputs), dtype),
     )  # fmt: skip
     return d_x, (d_h,), (d_W_ih, d_W_hh, None if b is None else d_b)

@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from ...backend import Array, xp
+from ..shared import fitting
 from .caching import apart, inlined, piece
 from .lanes import BYTES, address, allocate, kind_of, lanes_of, nothing, size_of
 from .products import WIDE, pack_transposed, panel_product, panels_in
@@ -96,9 +97,9 @@ def whole(x: Array) -> Array:
     return x if x.flags.carray else xp.array(x, order="C")
 
 
-def whole_or_nothing(x: Array | None, dtype: Any) -> Array:
-    """Return the same, of three axes; an empty array for None."""
-    return NOTHING[dtype] if x is None else whole(x)
+def whole_or_nothing(d: Array | None, x: Array) -> Array:
+    """Return the derivative of an array of three axes in one piece, and in its type; an empty array for None."""
+    return NOTHING[x.dtype] if d is None else whole(fitting(d, x.shape, x.dtype))
 
 
 def steps_had(within: Array | None) -> Array:
