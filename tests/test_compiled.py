@@ -301,13 +301,13 @@ def test_shapes_that_do_not_fit_are_told_for_large_matrices_too() -> None:
 
 
 def test_the_compiled_kernel_is_chosen_where_it_computes_the_same() -> None:
-    x, state, weights = given("lstm", (2, 3, 4, 5))
-    wide, wide_state, wide_weights = given("lstm", (2, 3, 4, 5), dtype="float64")
     if os.environ.get(choice.VARIABLE) == "numpy":
         pytest.skip("switched off by the environment")
-    for plain, fast, _ in TWINS.values():
-        assert kernels.fastest(plain, x, state, weights) is fast
-        assert kernels.fastest(plain, wide, wide_state, wide_weights) is fast
+    for kind, (plain, fast, _) in TWINS.items():
+        for dtype in ("float32", "float64"):
+            assert kernels.fastest(plain, *given(kind, (2, 3, 4, 5), dtype=dtype)) is fast
+    x, state, weights = given("lstm", (2, 3, 4, 5))
+    _, wide_state, _ = given("lstm", (2, 3, 4, 5), dtype="float64")
     projected = [*weights[:3], drawn(2, 5)]
     for others in (
         (x, (wide_state[0], *state[1:]), weights),
@@ -315,6 +315,21 @@ def test_the_compiled_kernel_is_chosen_where_it_computes_the_same() -> None:
         (x[:0], state, weights),
     ):
         assert kernels.fastest(kernels.LSTM, *others) is kernels.LSTM
+
+
+@every_twin
+def test_the_compiled_kernel_is_not_chosen_for_shapes_that_do_not_fit(kind: str) -> None:
+    plain, fast, gates = TWINS[kind]
+    x, state, weights = given(kind, (2, 3, 4, 5))
+    if os.environ.get(choice.VARIABLE) == "numpy":
+        pytest.skip("switched off by the environment")
+    assert kernels.fastest(plain, x, state, weights) is fast
+    rows = gates * 5
+    for place, shape in ((0, (rows, 3)), (0, (4, rows)), (0, (rows + 5, 4)), (1, (rows, 4)), (1, (rows,)), (2, (1,))):
+        others = [*weights[:place], drawn(*shape), *weights[place + 1 :]]
+        assert kernels.fastest(plain, x, state, others) is plain
+    assert kernels.fastest(plain, x, (*state[1:], drawn(1, 5)), weights) is plain
+    assert kernels.fastest(plain, x[:, :2], state, weights) is plain
 
 
 def test_a_state_of_another_type_and_a_projection_are_computed_all_the_same() -> None:
@@ -358,7 +373,8 @@ def test_adam_in_one_pass_is_chosen_where_memory_allows_it() -> None:
         pytest.skip("switched off by the environment")
     assert kernels.adam(a, a, a, a) is compiled.adam
     frozen = np.broadcast_to(a[0], a.shape)
-    for other in (np.asfortranarray(a), a.astype("float64"), np.zeros((4, 10), "float32")[:, ::2], frozen):
+    apart = np.zeros((4, 10), "float32")[:, ::2]
+    for other in (np.asfortranarray(a), a.astype("float64"), apart, frozen, a[:3], np.zeros(20, "float32")):
         assert kernels.adam(a, other, a, a) is None
     half = a.astype("float16")
     assert kernels.adam(half, half, half, half) is None

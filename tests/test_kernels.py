@@ -199,6 +199,19 @@ def test_gradients_of_another_shape_are_refused(kind: str) -> None:
         less(results(layer, x, state)[0]).sum().backward()
 
 
+@every_kind
+@pytest.mark.parametrize("name", ["weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "weight_hh_l1_reverse"])
+def test_weights_of_another_shape_are_refused(kind: str, name: str) -> None:
+    layer, x, state = made(kind, num_layers=2, bidirectional=True)
+    weight = getattr(layer, name, None)
+    if weight is None:
+        pytest.skip("no bias")
+    setattr(layer, name, weight.detach()[:-1])
+    told = rf"{type(layer).__name__}: got {name} of shape \({weight.shape[0] - 1},.*, wanted \({weight.shape[0]},"
+    with pytest.raises(ValueError, match=told):
+        results(layer, x, state)
+
+
 def test_a_tape_and_the_search_for_anomalies_see_the_steps() -> None:
     layer, x, state = made("gru")
     with tg.Tape() as tape:

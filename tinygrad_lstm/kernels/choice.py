@@ -23,6 +23,9 @@ COMPILED = frozenset(map(xp.dtype, ("float32", "float64")))
 PROJECTION = 3
 """The place of the LSTM's weight that the compiled kernel does not have."""
 
+GATES = {"lstm": 4, "gru": 3, "rnn": 1}
+"""How many blocks of H rows the weights of a kernel have, by its name."""
+
 
 class KernelsError(ValueError):
     """There are no such kernels as were asked for; the message says which there are."""
@@ -34,7 +37,23 @@ def fastest(kernel: Kernel, x: Array, state: Sequence[Array], weights: Sequence[
         return kernel
     if kernel is LSTM and weights[PROJECTION] is not None:
         return kernel
+    if not _fit(GATES[kernel.name], x, state, weights):
+        return kernel
     return _twins().get(kernel, kernel)
+
+
+def _fit(gates: int, x: Array, state: Sequence[Array], weights: Sequence[Any]) -> bool:
+    """Tell whether a state and weights have the shapes for an input and so many gates: compiled code looks at none."""
+    _, B, inputs = x.shape
+    H = state[0].shape[-1]
+    rows = gates * H
+    W_ih, W_hh, *biases = weights
+    return (
+        W_ih.shape == (rows, inputs)
+        and W_hh.shape == (rows, H)
+        and state[0].shape == state[-1].shape == (B, H)
+        and all([bias is None or bias.shape == (rows,) for bias in biases])
+    )
 
 
 def matmul(a: Array, b: Array, first: Array | None = None) -> Any:
@@ -56,7 +75,8 @@ def matmul(a: Array, b: Array, first: Array | None = None) -> Any:
 
 def adam(*arrays: Array) -> Any:
     """Return Adam's step in one pass over such a parameter, gradient and means; None where NumPy has to take it."""
-    if not _is_for_all(*arrays) or not all(array.flags.carray for array in arrays):
+    shape = arrays[0].shape
+    if not _is_for_all(*arrays) or not all(array.flags.carray and array.shape == shape for array in arrays):
         return None
     compiled = _compiled()
     return compiled and compiled.adam
