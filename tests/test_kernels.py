@@ -212,6 +212,23 @@ def test_weights_of_another_shape_are_refused(kind: str, name: str) -> None:
         results(layer, x, state)
 
 
+def test_what_a_tape_is_shown_of_weights_used_twice_adds_up() -> None:
+    layer, x, state = made("lstm")
+    loss = total(results(layer, x, state)) + total(results(layer, 2 * x, state))
+    weight = layer.weight_hh_l0
+    with tg.Tape() as tape:
+        loss.backward()
+    shown = [
+        part
+        for pull in tape.pulls
+        for parent, part in zip(pull.node.parents, pull.contributions, strict=True)
+        if parent is weight.node
+    ]
+    assert len(shown) == 2
+    np.testing.assert_allclose(shown[0] + shown[1], weight.grad.numpy(), rtol=1e-12)
+    assert not any(np.shares_memory(part, weight.grad.numpy()) for part in shown)
+
+
 def test_a_tape_and_the_search_for_anomalies_see_the_steps() -> None:
     layer, x, state = made("gru")
     with tg.Tape() as tape:

@@ -72,8 +72,11 @@ class _Made(Deferred):
 
 
 def made(g: Array | None) -> Any:
-    """Return a derivative of a kernel as made for its receiver, unless it is a part of something larger."""
-    return g if g is None or g.base is not None else _Made(g)
+    """Return a derivative of a kernel as made for its receiver, unless it is a part of something larger.
+
+    Whoever watches is shown what stays as it is.
+    """
+    return g if g is None or g.base is not None or thread.state.watchers else _Made(g)
 
 
 def parts_of(node: Node, results: Sequence[Tensor]) -> list[Tensor]:
