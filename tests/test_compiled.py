@@ -6,6 +6,7 @@ import gc
 import itertools
 import math
 import os
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -437,15 +438,106 @@ def test_narrower_registers_and_a_folder_for_what_is_kept(tmp_path: Path) -> Non
 def test_nothing_need_be_kept(tmp_path: Path) -> None:
     nowhere = tmp_path / "file"
     nowhere.write_text("")
-    output_of(USE, NUMBA_CACHE_DIR=str(nowhere / "below"))
+    kept = "from tinygrad_lstm.kernels.compiled import lstm\nprint(lstm._forward.stats.cache_path, kernels.in_use())\n"
+    told = output_of(USE + "from tinygrad_lstm import kernels\n" + kept, NUMBA_CACHE_DIR=str(nowhere / "below"))
+    assert told.startswith("None compiled at first use, and not kept, as no folder for it can be written to (")
+    assert str(nowhere) in told
 
 
-def test_nothing_can_be_kept_anywhere(tmp_path: Path) -> None:
-    nowhere = tmp_path / "file"
-    nowhere.write_text("")
-    kept = "from tinygrad_lstm.kernels.compiled import lstm\nprint(type(lstm._forward._cache).__name__)\n"
-    environment = {"NUMBA_CACHE_DIR": str(nowhere / "below"), "NUMBA_CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator"}
-    assert output_of(USE + kept, **environment) == "NullCache\n"
+STEP = """
+import numpy as np
+import tinygrad_lstm as tg
+from tinygrad_lstm import kernels
+w = tg.ones((7,), requires_grad=True)
+w.grad = tg.ones((7,))
+tg.optim.Adam([w], lr=0.5).step()
+np.testing.assert_allclose(w.detach().numpy(), 0.5, rtol=1e-5)
+print(kernels.in_use())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows always knows a home")
+def test_nothing_is_kept_where_there_is_no_home() -> None:
+    homeless = """
+import os, pwd
+for name in ("HOME", "XDG_CACHE_HOME", "NUMBA_CACHE_DIR"):
+    os.environ.pop(name, None)
+def getpwuid(uid):
+    raise KeyError(uid)
+pwd.getpwuid = getpwuid
+"""
+    if sys.platform == "darwin":
+        homeless = homeless.replace('"XDG_CACHE_HOME", ', "")
+    told = output_of(homeless + STEP)
+    assert told.startswith("compiled at first use, and not kept, as no folder for it can be written to (Could not")
+
+
+LOGGED = """
+import logging, sys
+logging.basicConfig(stream=sys.stdout, format="logged: %(message)s")
+"""
+
+
+def emptied(file: Path) -> None:
+    file.write_bytes(b"")
+
+
+def flipped(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+def replaced(file: Path) -> None:
+    file.unlink()
+    file.mkdir()
+
+
+@pytest.mark.parametrize(
+    ("damage", "which"), [(emptied, "*.nbi"), (emptied, "*.nbc"), (flipped, "*.nbc"), (replaced, "*.nbi")]
+)
+def test_what_is_damaged_is_compiled_anew(damage: Any, which: str, tmp_path: Path) -> None:
+    folder = str(tmp_path)
+    assert "logged" not in output_of(LOGGED + STEP, NUMBA_CACHE_DIR=folder)
+    files = list(tmp_path.rglob(which))
+    assert files
+    for file in files:
+        damage(file)
+    told = output_of(LOGGED + STEP, NUMBA_CACHE_DIR=folder)
+    assert told.count("logged") == 1
+    assert told.startswith(f"logged: {folder}")
+    assert "cannot be read" in told
+    if damage is not replaced:
+        assert "logged" not in output_of(LOGGED + STEP, NUMBA_CACHE_DIR=folder)
+
+
+def test_a_file_where_a_folder_should_be_is_told_once(tmp_path: Path) -> None:
+    output_of(LOGGED + STEP, NUMBA_CACHE_DIR=str(tmp_path))
+    (below,) = tmp_path.glob("*/*")
+    shutil.rmtree(below)
+    below.write_text("")
+    assert output_of(LOGGED + STEP, NUMBA_CACHE_DIR=str(tmp_path)).count("logged") == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows knows no limit of a file's size")
+def test_a_disk_without_room_is_told_once(tmp_path: Path) -> None:
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n"
+    told = output_of(limit + LOGGED + STEP, NUMBA_CACHE_DIR=str(tmp_path))
+    assert told.count("logged") == 1
+    assert f"{tmp_path}" in told
+    assert "cannot be written" in told
+
+
+def test_machines_with_registers_of_their_own_keep_code_apart(tmp_path: Path) -> None:
+    environment = {"NUMBA_CACHE_DIR": str(tmp_path), "NUMBA_CPU_NAME": "generic"}
+    width = "from tinygrad_lstm.kernels.compiled.lanes import BYTES; print(BYTES)"
+    widths = {output_of(program + STEP + width, **environment).split()[-1] for program in ("", NARROW)}
+    assert {folder.name.rpartition("-")[2] for folder in tmp_path.iterdir()} == widths
+
+
+def test_numpy_computes_where_numba_is_told_to_compile_nothing() -> None:
+    told = output_of(USE + STEP, NUMBA_DISABLE_JIT="1", TINYGRAD_LSTM_KERNELS="auto")
+    assert told.startswith("NumPy's: Numba cannot be used (NUMBA_DISABLE_JIT")
 
 
 def test_without_numba_numpy_computes() -> None:

@@ -97,10 +97,10 @@ def in_use() -> str:
     if importlib.util.find_spec("numba") is None:
         return "NumPy's: pip install numba for compiled ones"
     try:
-        from .compiled.caching import folder
+        from .compiled import KEPT
     except ImportError as error:
-        return f"NumPy's: Numba cannot be imported ({error})"
-    return f"compiled at first use, and kept in {folder()}"
+        return f"NumPy's: Numba cannot be used ({error})"
+    return f"compiled at first use, and {KEPT}"
 
 
 def _asked() -> str:
@@ -126,6 +126,6 @@ def _compiled() -> Any:
         return None
     try:
         from . import compiled
-    except ImportError:  # Numba, for its part, may not go with this NumPy
+    except ImportError:  # Numba, for its part, may not go with this NumPy, or be told to compile nothing
         return None
     return compiled

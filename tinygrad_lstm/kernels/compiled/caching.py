@@ -1,40 +1,18 @@
-"""Functions compiled at first use, and what was compiled kept on disk.
-
-Numba's own rule looks at the date of one file; here functions of several files are compiled into one. So what is kept
-lies in a folder named after the text of all of them: under ``NUMBA_CACHE_DIR`` if that is set, else where the user's
-caches are. The package itself may be read-only, and where nothing can be written, each process compiles anew.
-"""
+"""Functions compiled at first use, and found again by later processes."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numba
 
-__all__ = ["apart", "compiled", "folder", "inlined", "piece"]
+from .keeping import cache_of
 
+__all__ = ["apart", "compiled", "inlined", "piece"]
 
-def folder() -> Path:
-    """Return where compiled functions are kept."""
-    digest = hashlib.sha256()
-    for file in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(file.read_bytes())
-    return _caches() / f"tinygrad_lstm-{digest.hexdigest()[:16]}"
-
-
-def _caches() -> Path:
-    if os.environ.get("NUMBA_CACHE_DIR"):
-        return Path(os.environ["NUMBA_CACHE_DIR"])
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+if numba.config.DISABLE_JIT:
+    raise ImportError("NUMBA_DISABLE_JIT says that nothing is to be compiled")
 
 
 def apart(*which: object) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -65,15 +43,9 @@ def compiled(function: Callable[..., Any]) -> Any:
 
     One thing is let go: a product and a sum may be rounded once, together.
     """
-    outer = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = _FOLDER
-    try:
-        return numba.njit(function, cache=True, no_cfunc_wrapper=True, **OPTIONS)
-    except (RuntimeError, OSError):  # nowhere to write
-        return numba.njit(function, no_cfunc_wrapper=True, **OPTIONS)
-    finally:
-        numba.config.CACHE_DIR = outer
+    made = numba.njit(function, no_cfunc_wrapper=True, **OPTIONS)
+    made._cache = cache_of(function)
+    return made
 
 
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
-_FOLDER = str(folder())

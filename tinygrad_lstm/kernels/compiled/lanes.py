@@ -12,13 +12,13 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
 
-import llvmlite.binding
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 from .caching import piece
+from .machine import BYTES
 
 __all__ = [
     "BYTES",
@@ -44,13 +44,6 @@ __all__ = [
 ]
 
 
-def _bytes() -> int:
-    """Return how much the widest registers of this machine hold."""
-    features = llvmlite.binding.get_host_cpu_features()
-    return 64 if features.get("avx512f") else 32 if features.get("avx") else 16
-
-
-BYTES = _bytes()
 INT = ir.IntType(64)
 FUSED = ("contract",)
 
