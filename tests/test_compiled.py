@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -28,7 +29,7 @@ pytest.importorskip("numba", reason="compiled kernels need Numba")
 from numba.core.dispatcher import Dispatcher  # noqa: E402
 
 from tinygrad_lstm.kernels import compiled  # noqa: E402
-from tinygrad_lstm.kernels.compiled import lanes, products, spare, workers  # noqa: E402
+from tinygrad_lstm.kernels.compiled import lanes, products, spare, team, workers  # noqa: E402
 from tinygrad_lstm.kernels.compiled.caching import compiled as compile_  # noqa: E402
 from tinygrad_lstm.kernels.compiled.gates import sigmoid, tanh  # noqa: E402
 from tinygrad_lstm.kernels.compiled.lanes import elementwise  # noqa: E402
@@ -556,6 +557,106 @@ def test_threads_that_ask_for_help_at_once_get_their_own_answers(monkeypatch: py
             for ours, wanted in zip(pool.map(lambda some: answers(compiled.LSTM, *some), asked), alone, strict=True):
                 for y, expected in zip(ours, wanted, strict=True):
                     np.testing.assert_array_equal(y, expected)
+
+
+@pytest.mark.parametrize(
+    ("asked", "cores"),
+    [("3", 3), (" 3 ", 3), ("3,2", 3), ("²", None), ("0", None), ("-1", None), ("many", None), ("", None)],
+)
+def test_the_number_of_threads_is_that_of_the_outermost_level(
+    asked: str, cores: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    usual = workers._cores()
+    monkeypatch.setenv("OMP_NUM_THREADS", asked)
+    assert workers._cores() == (cores or usual)
+
+
+@pytest.mark.parametrize("most", [0, 2])
+def test_as_many_help_as_the_system_lets_start(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    start = threading.Thread.start
+
+    def limited(thread: threading.Thread) -> None:
+        asked.append(thread.name)
+        if len(asked) > most:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", limited)
+    monkeypatch.setattr(workers, "CORES", 5)
+    monkeypatch.setattr(workers, "LITTLE", 0)
+    monkeypatch.setattr(workers, "_team", None)
+    for _ in range(3):
+        assert_twins_agree("gru", *given("gru", (4, 5, 3, 4)), range(4), None, None, (drawn(5, 4),), True)
+    assert len(asked) == most + 1
+    assert (workers.helpers() is workers.NOBODY) == (most == 0)
+
+
+def test_helpers_rest_for_good_at_the_end_even_while_there_is_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "CORES", 3)
+    monkeypatch.setattr(workers, "_team", None)
+    words, ended = workers.helpers(), threading.Event()
+
+    def work() -> None:
+        a = np.ones((300, 300), "float32")
+        while not ended.is_set():
+            compiled.matmul(a, a)
+
+    daemon = threading.Thread(target=work, daemon=True)
+    daemon.start()
+    workers._rest()
+    assert workers.helpers() is workers.NOBODY
+    team.serve(words, sys.maxsize)  # comes back at once
+    ended.set()
+    daemon.join()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+def test_a_child_process_waits_for_no_thread_of_its_parent() -> None:
+    program = """
+import os, threading
+import numpy as np
+import tinygrad_lstm as tg
+from tinygrad_lstm.kernels.compiled import spare
+
+class Slow:
+    shape = ()
+    def __radd__(self, other):
+        held.set()
+        over.wait()
+
+def allocate(*given):
+    held.set()
+    over.wait()
+    return np.empty(*given)
+
+class Backend:
+    empty, frombuffer = staticmethod(allocate), staticmethod(np.frombuffer)
+
+leaf = tg.ones((), requires_grad=True).node
+leaf.grad, usual = 1.0, spare.xp
+for hold, use in (
+    (lambda: leaf.accumulate(Slow()), lambda: leaf.accumulate(1.0)),
+    (lambda: spare.empty(spare.LARGE, np.dtype("uint8")), lambda: spare.empty(spare.LARGE + 1, np.dtype("uint8"))),
+):
+    held, over = threading.Event(), threading.Event()
+    spare.xp = Backend
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait()
+    child = os.fork()
+    if child == 0:
+        import signal
+        signal.alarm(60)
+        spare.xp = usual
+        use()
+        os._exit(4)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    over.set()
+    thread.join()
+"""
+    assert output_of(program) == "4\n4\n"
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")

@@ -98,6 +98,16 @@ class Leaf:
 _leaf_lock = threading.Lock()
 
 
+def _unlock() -> None:
+    """Take a lock of its own for a child process: the thread that held its parent's is not there."""
+    global _leaf_lock
+    _leaf_lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unlock)
+
+
 class Node:
     """One application of a primitive.
 

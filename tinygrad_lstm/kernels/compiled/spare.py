@@ -6,6 +6,7 @@ memory takes up to as long as what is computed in it. What a forward pass keeps 
 
 from __future__ import annotations
 
+import os
 import threading
 import weakref
 from dataclasses import dataclass
@@ -34,6 +35,16 @@ class _Piece:
 
 _pieces: list[_Piece] = []
 _lock = threading.Lock()
+
+
+def _unlock() -> None:
+    """Take a lock of its own for a child process: the thread that held its parent's is not there."""
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unlock)
 
 
 def empty(count: int, dtype: Any) -> Array:

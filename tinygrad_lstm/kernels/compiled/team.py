@@ -10,6 +10,7 @@ CODE     the address of the function for the parts
 DATA     the address of its arguments
 DONE     how many parts the helpers have finished
 LISTENS  how many helpers look for work
+CLOSED   1 once no helper is to look for any
 ======== ======================================================================================
 
 Whoever takes a part has read CODE and DATA before, and exchanges the whole TICKET: it is still the one that was seen
@@ -29,13 +30,13 @@ from numba.core import cgutils
 from .caching import apart, compiled, inlined, piece
 from .lanes import INT, address, emitted
 
-__all__ = ["LISTENS", "WORDS", "bounds", "serve", "shared"]
+__all__ = ["CLOSED", "LISTENS", "WORDS", "bounds", "serve", "shared"]
 
 LINE = 16
 """Integers in two lines of a cache, which are fetched together: words that change apart stand apart."""
 
-LOCK, TICKET, CODE, DATA, DONE, LISTENS = range(0, 6 * LINE, LINE)
-WORDS = 7 * LINE
+LOCK, TICKET, CODE, DATA, DONE, LISTENS, CLOSED = range(0, 7 * LINE, LINE)
+WORDS = 8 * LINE
 PARTS = (1 << 32) - 1
 
 VOID = ir.VoidType()
@@ -135,10 +136,10 @@ def _divide(team: int, count: int, code: int, data: int) -> None:
 
 @compiled
 def serve(words: Any, patience: int) -> None:
-    """Help whoever publishes work, until there has been none for a while: so many pauses."""
+    """Help whoever publishes work, until there has been none for a while, so many pauses, or the team is closed."""
     team, idle = address(words), 0
     _add(team, LISTENS, (1,))
-    while idle < patience:
+    while idle < patience and not _load(team, CLOSED, ()):
         ticket = _load(team, TICKET, ())
         left = ticket & PARTS
         code, data = _load(team, CODE, ()), _load(team, DATA, ())

@@ -15,7 +15,7 @@ import time
 from queue import SimpleQueue
 
 from ...backend import Array, xp
-from .team import LISTENS, WORDS, serve
+from .team import CLOSED, LISTENS, WORDS, serve
 
 __all__ = ["NOBODY", "helpers", "team_for"]
 
@@ -38,8 +38,8 @@ SOON = 2e-4
 
 def _cores() -> int:
     """Return how many threads to use: what ``OMP_NUM_THREADS`` says, else the cores that this process may run on."""
-    asked = os.environ.get("OMP_NUM_THREADS", "")
-    if asked.isdigit() and int(asked) > 0:
+    asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()  # the first is for the outermost level
+    if asked.isascii() and asked.isdigit() and int(asked) > 0:
         return int(asked)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -53,17 +53,19 @@ _starting = threading.Lock()
 
 
 class _Team:
-    """Threads that sleep until somebody wakes them."""
+    """Threads that sleep until somebody wakes them: as many as were asked for, or as the system lets start."""
 
     def __init__(self, helpers: int) -> None:
         self.words: Array = xp.zeros(WORDS, "int64")
-        self.helpers = helpers
+        self.helpers = 0
         self.calls: SimpleQueue[None] = SimpleQueue()
         self.ids: list[int] = []
         self.avoided = (-1, 0)
         self.asked = 0.0
-        for n in range(helpers):
-            threading.Thread(target=self._help, name=f"tinygrad_lstm_{n}", daemon=True).start()
+        with contextlib.suppress(RuntimeError):  # the system has no more threads, or the interpreter is ending
+            for n in range(helpers):
+                threading.Thread(target=self._help, name=f"tinygrad_lstm_{n}", daemon=True).start()
+                self.helpers += 1
 
     def _help(self) -> None:
         self.ids.append(threading.get_native_id())
@@ -92,12 +94,19 @@ class _Team:
                 os.sched_setaffinity(helper, others)
             self.avoided = here, len(self.ids)
 
+    def close(self) -> None:
+        """Have nobody wake the threads again, and wait until none is in compiled code."""
+        self.helpers = 0
+        self.words[CLOSED] = 1
+        while self.words[LISTENS]:
+            time.sleep(1e-3)
+
 
 _team: _Team | None = None
 
 
 def helpers(is_much: bool = True) -> Array:
-    """Return the team of all cores; nobody if there is one core.
+    """Return the team of all cores; nobody if there is one core, or no thread could be started.
 
     Helpers who sleep are woken for much work, and for less if it comes soon after other: they take Python's lock from
     this thread when they wake, and again when they go to sleep.
@@ -108,6 +117,8 @@ def helpers(is_much: bool = True) -> Array:
     if _team is None:
         with _starting:
             _team = _team or _Team(CORES - 1)
+    if not _team.helpers:
+        return NOBODY
     now = time.perf_counter()
     if is_much or now - _team.asked < SOON:
         _team.wake()
@@ -132,9 +143,11 @@ def team_for(x: Array, W_ih: Array, W_hh: Array) -> tuple[Array, int]:
 
 
 def _rest() -> None:
-    """Wait until no helper is in compiled code, which ends with the interpreter."""
-    while _team is not None and _team.words[LISTENS]:
-        time.sleep(1e-3)
+    """Let nobody help from here on: compiled code ends with the interpreter, and daemons may still ask for help."""
+    global _team
+    with _starting:
+        _team = _team or _Team(0)
+    _team.close()
 
 
 atexit.register(_rest)
