@@ -393,7 +393,8 @@ def test_adam_in_one_pass_is_chosen_where_memory_allows_it() -> None:
 def output_of(program: str, **environment: str) -> str:
     """Return what a process of its own prints."""
     root = str(Path(tg.__file__).parents[1])
-    every = {**os.environ, "PYTHONPATH": os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])}
+    path = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
+    every = {**os.environ, "PYTHONPATH": path, choice.VARIABLE: "auto"}
     run = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=False, env=every | environment
     )
@@ -537,7 +538,7 @@ def test_machines_with_registers_of_their_own_keep_code_apart(tmp_path: Path) ->
 
 
 def test_numpy_computes_where_numba_is_told_to_compile_nothing() -> None:
-    told = output_of(USE + STEP, NUMBA_DISABLE_JIT="1", TINYGRAD_LSTM_KERNELS="auto")
+    told = output_of(USE + STEP, NUMBA_DISABLE_JIT="1")
     assert told.startswith("NumPy's: Numba cannot be used (NUMBA_DISABLE_JIT")
 
 
