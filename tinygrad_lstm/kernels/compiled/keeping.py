@@ -1,8 +1,8 @@
 """Where compiled functions are kept on disk, and what happens where they cannot be.
 
-Numba's own rule looks at one file; here functions of several files are compiled into one. So what is kept
-lies in a folder named after the text of all of them and the length of vectors: under ``NUMBA_CACHE_DIR`` if that is
-set, else where the user's caches are. Where nothing can be written, each process compiles anew.
+Numba's own rule looks at one file; here functions of several files are compiled into one. So what is kept lies in a
+folder named after the text of all of them and the length of vectors: under ``NUMBA_CACHE_DIR`` if that is set, else
+where the user's caches are. Where nothing can be written, each process compiles anew.
 """
 
 from __future__ import annotations
@@ -65,9 +65,8 @@ _told: list[str] = []
 class _Kept(CompileResultCacheImpl):  # type: ignore[misc]
     """What is kept of a function, and a digest of it: code with a wrong bit would be run."""
 
-    _locator_classes = CompileResultCacheImpl._locator_classes[
-        :1
-    ]  # that of a given folder, not those beside the source
+    # that of a given folder, not those beside the source
+    _locator_classes = CompileResultCacheImpl._locator_classes[:1]
 
     def reduce(self, data: Any) -> tuple[bytes, bytes]:
         """Return what is written."""

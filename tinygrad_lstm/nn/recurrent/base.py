@@ -200,7 +200,6 @@ class Recurrent(Module):
         self.bias = bias
         self.output_size = hidden_size
         self.state_sizes: tuple[int, ...] = (hidden_size,)
-        self._made: dict[str, list[tuple[str, str, tuple[int, ...]]]] = {}
         self._configure(**options)
 
     # What a kind of network says of itself
@@ -261,7 +260,7 @@ class Recurrent(Module):
     def _make_weights(self, columns: int, suffix: str = "") -> None:
         """Draw the weights of one layer from U(-k, k), k = 1 / sqrt(H), as PyTorch does, and set them as attributes."""
         bound, shapes = 1 / math.sqrt(self.hidden_size), self.weight_shapes(columns)
-        self._made[suffix] = [(name, name + suffix, shape) for name, shape in shapes.items()]
+        setattr(self, "_made" + suffix, tuple((name, name + suffix, shape) for name, shape in shapes.items()))
         for name, shape in shapes.items():
             start = FIXED.get(name.split("_")[0])
             setattr(self, name + suffix, uniform(*shape, bound=bound) if start is None else Parameter(start(shape)))
@@ -269,7 +268,7 @@ class Recurrent(Module):
     def _weights(self, suffix: str, noise: Noise) -> Weights:
         """Return the weights of one layer and direction, ready for its steps."""
         w = Weights()
-        for name, attribute, shape in self._made[suffix]:
+        for name, attribute, shape in getattr(self, "_made" + suffix):
             weight = getattr(self, attribute)
             if getattr(weight, "shape", shape) != shape:  # None stands for one that there is not
                 check(type(self).__name__, attribute, weight, shape)
