@@ -101,7 +101,9 @@ def _part(shape: tuple[int, ...], axes: tuple[int, ...] | None) -> float:
 
 def spread(g: Any, shape: tuple[int, ...], axes: tuple[int, ...] | None) -> Any:
     """Return a reduced array broadcast back along the axes over which it was reduced; None stands for all."""
-    return broadcast_to(g.reshape(tuple(1 if axes is None or i in axes else n for i, n in enumerate(shape))), shape)
+    if axes is not None:
+        g = g.reshape(tuple(1 if i in axes else n for i, n in enumerate(shape)))
+    return broadcast_to(g, shape)
 
 
 def _product_of_others(x: Any, axes: tuple[int, ...] | None) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 from ... import backend
@@ -116,9 +117,15 @@ def fused(
     shown = [masked(part, within) for part in seen.values()]
     results = [wrap(y, None) for y in (outputs, *last, *shown)]
     if on_tape:
-        node = Node(Primitive(kernel.name, _pull), parents, (kernel, kept, tensors, twin), (), outputs)
+        node = Node(_primitive(kernel.name), parents, (kernel, kept, tensors, twin), (), outputs)
         results = parts_of(node, results)
     return results[: 1 + parts], dict(zip(seen, results[1 + parts :], strict=True))
+
+
+@cache
+def _primitive(name: str) -> Primitive:
+    """Return what the tape knows of a kernel of that name."""
+    return Primitive(name, _pull)
 
 
 def _in_stretches(
