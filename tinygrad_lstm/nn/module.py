@@ -227,6 +227,8 @@ class Module:
         TypeError
             If it is no floating type; nothing is changed then.
 
+        Examples
+        --------
         >>> import tinygrad_lstm as tg
         >>> tg.nn.Linear(3, 2).to("float64").weight.dtype
         dtype('float64')
