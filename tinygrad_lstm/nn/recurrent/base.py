@@ -267,12 +267,12 @@ class Recurrent(Module):
 
     def _weights(self, suffix: str, noise: Noise) -> Weights:
         """Return the weights of one layer and direction, ready for its steps."""
-        w = Weights()
+        weights = {}
         for name, attribute, shape in getattr(self, "_made" + suffix):
-            weight = getattr(self, attribute)
-            if getattr(weight, "shape", shape) != shape:  # None stands for one that there is not
+            weights[name] = weight = getattr(self, attribute)
+            if weight is not None and weight.shape != shape:
                 check(type(self).__name__, attribute, weight, shape)
-            setattr(w, name, weight)
+        w = Weights(**weights)
         if noise.weight_hh is not None:
             w.weight_hh = w.weight_hh * noise.weight_hh
         self.prepare(w)
