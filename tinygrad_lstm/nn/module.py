@@ -115,8 +115,8 @@ class Module:
         """Call ``hook(module, grad_input, grad_output)`` once a sweep has the gradients of the inputs.
 
         Both are tuples with a gradient for each tensor among the inputs and outputs, None for one that is not on the
-        tape or on which nothing depends. What the hook returns, unless None, replaces ``grad_input``; where shapes or types
-        are others, the sweep raises a ValueError. It is not called where no input is on the tape.
+        tape or on which nothing depends. What the hook returns, unless None, replaces ``grad_input``; other shapes or
+        types make the sweep raise a ValueError. It is not called where no input is on the tape.
         """
         return Handle(self._hooked().backward, hook)
 
