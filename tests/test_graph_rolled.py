@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from test_graph_levels import recurrent, taped
 
 import tinygrad_lstm as tg
 from tinygrad_lstm import nn
@@ -18,18 +19,6 @@ from tinygrad_lstm.graph.view import View
 
 def rolled(tape: tg.Tape, **options: object) -> Layout:
     return laid_out(tape, View(rolled=True, **{"level": "gate", **options}))
-
-
-def taped(program: Callable[[], object]) -> tg.Tape:
-    tg.manual_seed(1)
-    with tg.Tape() as tape:
-        program()
-    return tape
-
-
-def recurrent(kind: Callable[..., nn.Module], steps: int, **options: object) -> tg.Tape:
-    model = kind(2, 3, **options)
-    return taped(lambda: model(tg.ones((steps, 1, 2))))
 
 
 def decoding(steps: int) -> tg.Tape:
