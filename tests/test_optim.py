@@ -364,3 +364,20 @@ def twice() -> list[tg.Tensor]:
 def test_wrong_calls_are_told_in_one_sentence(call: Callable[[], Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize("make", [optim.Adam, optim.RMSprop, lambda params: optim.SGD(params, lr=0.1, momentum=0.9)])
+def test_a_parameter_that_has_grown_is_told(make: Callable[..., optim.Optimizer]) -> None:
+    w = tg.ones((3,), requires_grad=True)
+    optimizer = make([w])
+    for size in (3, 300):
+        w.requires_grad = False
+        w.data = tg.ones((size,)).data
+        w.requires_grad = True
+        tg.sum(w * w).backward()
+        if size == 3:
+            optimizer.step()
+    with pytest.raises(
+        ValueError, match=r"got a parameter of shape \(300,\) that had the shape \(3,\) at the step before"
+    ):
+        optimizer.step()

@@ -144,6 +144,11 @@ class Optimizer:
         array = memory.get(name)
         if array is None:
             array = memory[name] = xp.full_like(p, first)
+        if array.shape != p.shape:
+            raise ValueError(
+                f"{type(self).__name__}: got a parameter of shape {p.shape} that had the shape {array.shape} at the "
+                "step before; an optimiser is to be made anew for it."
+            )
         return array
 
     def decayed(self, p: Array, g: Array, group: Group) -> Array:

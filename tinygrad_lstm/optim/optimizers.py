@@ -98,10 +98,10 @@ class SGD(Optimizer):
     def _with_momentum(self, g: Array, memory: Memory, group: Group, a: Array) -> Array:
         """Return what to go by instead of the gradient, with an array to compute in."""
         momentum, dampening = group["momentum"], group["dampening"]
-        v = memory.get("momentum_buffer")
-        if v is None:
+        if "momentum_buffer" not in memory:
             v = memory["momentum_buffer"] = xp.array(g)
         else:
+            v = self.recall("momentum_buffer", memory, g)
             v *= momentum
             v += xp.multiply(g, 1 - dampening, out=a) if dampening else g
         if not group["nesterov"]:
