@@ -93,6 +93,15 @@ def test_arrays_of_other_classes_become_plain_ones() -> None:
     copied = tg.asarray(matrix, copy=True)
     matrix[0, 0] = 8
     assert copied[0, 0].item() == 7
+
+    class Table:  # as those of pandas, which have a method of that name
+        dtype = np.dtype("float64")
+        mask = None
+
+        def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+            return np.ones(2)
+
+    assert tg.asarray(Table()).tolist() == [1, 1]
     with pytest.raises(TypeError, match=r"asarray: got a masked array, whose mask would be lost"):
         tg.asarray(np.ma.masked_array([1.0, 2.0], [False, True]))
 

@@ -183,7 +183,7 @@ def to_device(data: Any) -> Array:
     """Return numbers, nested sequences of them, or an array from either side, as an array of the backend itself."""
     if type(data) is ndarray:
         return data
-    if hasattr(data, "mask"):
+    if is_host_array(data) and hasattr(data, "mask"):
         raise TypeError("asarray: got a masked array, whose mask would be lost; its filled() gives one without.")
     return xp.asarray(data)
 
