@@ -768,6 +768,15 @@ def test_a_program_that_repeats_itself_has_steps_though_it_has_no_scopes() -> No
         assert repeated(read(tape)) == read(tape)
 
 
+def test_neurons_side_by_side_are_no_steps() -> None:
+    with tg.Tape() as tape:
+        values = [nn.Parameter(0.1 * i) for i in range(12)]
+        for _ in range(2):
+            values = [tg.tanh(sum((v * nn.Parameter(0.3) for v in values), start=nn.Parameter(0.1))) for _ in values]
+        sum(values[1:], start=values[0])
+    assert repeated(read(tape)) == read(tape)
+
+
 @given(st.integers(1, 4), st.integers(4, 12), st.integers(0, 3), st.integers(0, 3))
 def test_a_period_is_found_between_what_comes_before_and_after(
     period: int, times: int, before: int, after: int

@@ -127,7 +127,10 @@ def _with_step(mark: Mark, cells: Mapping[Hashable, list[int]]) -> Mark:
 
 
 def repeated(graph: Graph) -> Graph:
-    """Return a long graph without any scope with scopes ``t=1``, ``t=2``, … where it does the same again and again."""
+    """Return a long graph without any scope with scopes ``t=1``, ``t=2``, … where it does the same again and again.
+
+    Steps read each the one before; what is done side by side, as neurons are, are none.
+    """
     marks = [mark for mark in graph if not mark.stored]
     if any(mark.scope for mark in marks):
         return graph
@@ -143,6 +146,13 @@ def repeated(graph: Graph) -> Graph:
         end += 1
     steps = (end + period - start) // period
     step_of_id = {mark.id: place // period + 1 for place, mark in enumerate(marks[start : start + steps * period])}
+    going_on = {
+        step
+        for id, step in step_of_id.items()
+        if any(step_of_id.get(source) == step - 1 for source in graph[id].sources)
+    }
+    if len(going_on) < steps - 1:
+        return graph
     return Graph(
         tuple(
             replace(mark, scope=(f"t={step_of_id[mark.id]}",), calls=(step_of_id[mark.id],))
