@@ -27,7 +27,7 @@ BELOW = {
     "ops": {"backend", "sweep", "tensor", "primitive", "kernels"},
     "hooks": {"tape", "sweep", "tensor"},
     "protocols": {"backend", "tape", "tensor", "ops"},
-    "autodiff": {"backend", "structures", "tape", "sweep", "tensor", "primitive", "ops"},
+    "autodiff": {"backend", "structures", "hooks", "tape", "sweep", "tensor", "primitive", "ops"},
     "nn": {"backend", "structures", "tape", "tensor", "primitive", "hooks", "ops", "autodiff", "kernels"},
     "optim": {"backend", "tape", "tensor", "kernels"},
     "memory": {"backend", "structures", "tape", "tensor", "optim"},

@@ -33,6 +33,14 @@ class Handle:
         self.remove()
 
 
+def given(result: Any, by: str, place: str, shape: tuple[int, ...], dtype: DType) -> Tensor:
+    """Return a gradient that a hook has given, or refuse one of another shape or type, and say by whom and where."""
+    g = asarray(result)
+    if (g.shape, g.dtype) != (shape, dtype):
+        raise ValueError(f"{by} gave a gradient of shape {g.shape} and {g.dtype}{place}, wanted {shape} and {dtype}.")
+    return g
+
+
 class _Hooks:
     """The hooks of a tensor, as the sweep calls them: an array or a tensor in, the same out."""
 
@@ -46,12 +54,7 @@ class _Hooks:
         for hook in list(self.functions.values()):
             result = hook(g)
             if result is not None:
-                g = asarray(result)
-                if (g.shape, g.dtype) != (self.shape, self.dtype):
-                    raise ValueError(
-                        f"register_hook: the hook of {self.whose} gave a gradient of shape {g.shape} and {g.dtype}, "
-                        f"wanted {self.shape} and {self.dtype}."
-                    )
+                g = given(result, f"register_hook: the hook of {self.whose}", "", self.shape, self.dtype)
         return g if recorded else g.data
 
 

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ..backend import Array
+from ..hooks import given
 from ..ops import zeros
 from ..primitive import Primitive, tell
 from ..structures import mapped
 from ..sweep import Deferred
 from ..tape import Leaf, Node, thread
-from ..tensor import Tensor, asarray, wrap
+from ..tensor import Tensor, wrap
 from .gradients import cotangents_at
 
 __all__ = ["flattened", "made", "nothing", "parts_of", "pulled_through", "seen_together", "unflattened"]
@@ -144,13 +145,9 @@ def _checked(changed: Sequence[Any], gs: Sequence[Any], tensors: Sequence[Tensor
     """Return what stands in the place of gradients as tensors; refuse what is not shaped and typed as they are."""
     if len(changed) != len(gs):
         raise ValueError(f"register_full_backward_hook: a hook gave {len(changed)} gradients, wanted {len(gs)}.")
-    checked = []
-    for place, (new, old, x) in enumerate(zip(changed, gs, tensors, strict=True)):
-        g = new if new is None else asarray(new)
-        if g is not None and new is not old and x.node is not None and (g.shape, g.dtype) != (x.shape, x.dtype):
-            raise ValueError(
-                f"register_full_backward_hook: a hook gave a gradient of shape {g.shape} and {g.dtype} for input "
-                f"{place}, wanted {x.shape} and {x.dtype}."
-            )
-        checked.append(g)
-    return checked
+    return [
+        new
+        if new is None or new is old or x.node is None
+        else given(new, "register_full_backward_hook: a hook", f" for input {place}", x.shape, x.dtype)
+        for place, (new, old, x) in enumerate(zip(changed, gs, tensors, strict=True))
+    ]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from .. import backend
+from ..ops.shape import at_least
 
 __all__ = ["Minibatches", "random_split"]
 
@@ -74,8 +75,7 @@ class Minibatches(Generic[T]):
         length: Callable[[T], int] | None = None,
         drop_last: bool = False,
     ) -> None:
-        if batch_size < 1:
-            raise ValueError(f"Minibatches: got batch_size = {batch_size}, wanted at least 1.")
+        batch_size = at_least(1, "Minibatches", "batch_size", batch_size)
         generator = None if seed is None else backend.generator(seed)
         count = len(dataset)
         order = list(range(count)) if generator is None else generator.permutation(count).tolist()

@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from .. import backend
 from ..structures import mapped
-from ..tensor import wrap
+from ..tensor import HELD, wrap
 
 __all__ = ["Prefetch"]
 
@@ -67,9 +67,8 @@ class Prefetch(Generic[T]):
 
 def _started(x: Any) -> Any:
     """Return an array's copy that is under way, or as it is what is none of numbers or bools of the host's."""
-    if not backend.is_host_array(x) or x.dtype.kind not in "fiub":
-        return x
-    return backend.Upload(x.astype(x.dtype.newbyteorder("="), copy=False))
+    held = HELD.get(x.dtype) if backend.is_host_array(x) else None
+    return x if held is None else backend.Upload(x.astype(held, copy=False))
 
 
 def _arrived(x: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..ops.shape import at_least
 from ..tensor import Tensor
 from .text import TextError
 
@@ -46,9 +47,7 @@ def windows(numbers: Tensor, batch: int, steps: int) -> Iterator[tuple[Tensor, T
     [[0, 1, 2], [4, 5, 6]] [[1, 2, 3], [5, 6, 7]]
     [[3], [7]] [[4], [8]]
     """
-    for name, count in (("batch", batch), ("steps", steps)):
-        if count < 1:
-            raise ValueError(f"windows: got {name} = {count}, wanted at least 1.")
+    batch, steps = at_least(1, "windows", "batch", batch), at_least(1, "windows", "steps", steps)
     length = (len(numbers) - 1) // batch
     if length < 1:
         raise TextError(

@@ -25,7 +25,7 @@ def evaluating(model: Module) -> Iterator[None]:
     >>> layer.training
     True
     """
-    before = [(module, module.training) for _, module in model.named_modules()]
+    before = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
         with no_grad():

@@ -6,6 +6,7 @@ import math
 
 from .. import backend
 from ..ops import dropout, linear, take
+from ..ops.activations import probability
 from ..ops.shape import at_least
 from ..tensor import Tensor, asarray
 from .init import normal, uniform
@@ -119,9 +120,7 @@ class Dropout(Module):
     """
 
     def __init__(self, p: float = 0.5) -> None:
-        if not 0 <= p <= 1:
-            raise ValueError(f"Dropout: got p = {p}, wanted a probability between 0 and 1.")
-        self.p = p
+        self.p = probability("Dropout", "p", p)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the input, thinned out in training."""

@@ -509,6 +509,13 @@ def log_softmax(x: Tensor | Array, /, axis: int = -1) -> Tensor:
     return _log_softmax(x, axis)
 
 
+def probability(op: str, what: str, p: float) -> float:
+    """Return a probability, or refuse what is none."""
+    if not 0 <= p <= 1:
+        raise ValueError(f"{op}: got {what} = {p}, wanted a probability between 0 and 1.")
+    return p
+
+
 def dropout(x: Tensor | Array, /, p: float = 0.5) -> Tensor:
     """Return ``x`` with each element set to 0 with probability ``p`` and the rest divided by ``1 - p``.
 
@@ -531,7 +538,5 @@ def dropout(x: Tensor | Array, /, p: float = 0.5) -> Tensor:
     >>> tg.logical_or(y == 0, y == 4).all().item()
     True
     """
-    if not 0 <= p <= 1:
-        raise ValueError(f"dropout: got p = {p}, wanted a probability between 0 and 1.")
-    kept: Any = backend.device_rng.random(x.shape, dtype=xp.float32) >= p
+    kept: Any = backend.device_rng.random(x.shape, dtype=xp.float32) >= probability("dropout", "p", p)
     return _dropout(x, kept.astype(x.dtype if x.dtype.kind == "f" else float32) * (1 / (1 - p) if p < 1 else 0))

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, NamedTuple, TypeAlias, TypedDict
 
 from ... import backend, ops
 from ...kernels import Kernel
-from ...ops.activations import gate
+from ...ops.activations import gate, probability
 from ...ops.shape import at_least
 from ...tensor import Tensor
 from ..init import uniform
@@ -221,9 +221,9 @@ class Recurrent(Module):
             parts = ", ".join(self.letters)
             raise ValueError(f"{type(self).__name__}: got zoneout = {zoneout}, wanted one for each of {parts}.")
         self.layer_norm = layer_norm
-        self.recurrent_dropout = self.probability("recurrent_dropout", recurrent_dropout)
-        self.weight_drop = self.probability("weight_drop", weight_drop)
-        self.zoneout = tuple(self.probability("zoneout", p) for p in zoneouts)
+        self.recurrent_dropout = probability(type(self).__name__, "recurrent_dropout", recurrent_dropout)
+        self.weight_drop = probability(type(self).__name__, "weight_drop", weight_drop)
+        self.zoneout = tuple(probability(type(self).__name__, "zoneout", p) for p in zoneouts)
         self._is_beyond_the_kernel(
             {"layer_norm": layer_norm, "recurrent_dropout": recurrent_dropout, "zoneout": any(self.zoneout)}
         )
@@ -250,12 +250,6 @@ class Recurrent(Module):
         raise NotImplementedError
 
     # What all share
-
-    def probability(self, option: str, p: float) -> float:
-        """Return a probability, or refuse it in the name of an option."""
-        if not 0 <= p <= 1:
-            raise ValueError(f"{type(self).__name__}: got {option} = {p}, wanted a probability between 0 and 1.")
-        return p
 
     def _make_weights(self, columns: int, suffix: str = "") -> None:
         """Draw the weights of one layer from U(-k, k), k = 1 / sqrt(H), as PyTorch does, and set them as attributes."""

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from ...backend import host_array
 from ...ops import arange, concat, dropout, permute_dims, stack, unstack, where, zeros
+from ...ops.activations import probability
 from ...ops.shape import at_least
 from ...tape import scope, thread
 from ...tensor import Tensor, asarray
@@ -80,7 +81,7 @@ class Layers(Recurrent):
         super().__init__(input_size, hidden_size, bias, **options)
         self.num_layers = num_layers = at_least(1, type(self).__name__, "num_layers", num_layers)
         self.batch_first = batch_first
-        self.dropout = self.probability("dropout", dropout)
+        self.dropout = probability(type(self).__name__, "dropout", dropout)
         self.bidirectional = bidirectional
         if dropout and num_layers == 1:
             warnings.warn(
